@@ -1,0 +1,80 @@
+/**
+ * Every error Tabkeeper can answer with. The code is API and never changes its meaning; `retryable` says whether a
+ * worker may run the same job again without a change of input.
+ */
+export const ERRORS = {
+  validation_error: { status: 422, retryable: false },
+  bad_request: { status: 400, retryable: false },
+  unauthorized: { status: 401, retryable: false },
+  forbidden: { status: 403, retryable: false },
+  not_found: { status: 404, retryable: false },
+  method_not_allowed: { status: 405, retryable: false },
+  payload_too_large: { status: 413, retryable: false },
+  unsupported_media_type: { status: 415, retryable: false },
+  billable_metric_exists: { status: 409, retryable: false },
+  billable_metric_not_found: { status: 404, retryable: false },
+  invalid_reference: { status: 400, retryable: false },
+  plan_exists: { status: 409, retryable: false },
+  plan_not_found: { status: 404, retryable: false },
+  plan_archived: { status: 409, retryable: false },
+  customer_exists: { status: 409, retryable: false },
+  customer_not_found: { status: 404, retryable: false },
+  currency_mismatch: { status: 409, retryable: false },
+  subscription_exists: { status: 409, retryable: false },
+  subscription_not_found: { status: 404, retryable: false },
+  subscription_ended: { status: 409, retryable: false },
+  invoice_not_found: { status: 404, retryable: false },
+  invoice_not_draft: { status: 409, retryable: false },
+  issuer_not_found: { status: 404, retryable: false },
+  test_clock_exists: { status: 409, retryable: false },
+  test_clock_not_found: { status: 404, retryable: false },
+  test_clock_advancing: { status: 409, retryable: true },
+  test_clock_backwards: { status: 422, retryable: false },
+  organization_is_live: { status: 409, retryable: false },
+  queue_unavailable: { status: 503, retryable: true },
+  internal_error: { status: 500, retryable: true },
+} as const satisfies Record<string, { status: number; retryable: boolean }>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** One reason why an input was refused: where it stands, what is wrong, and a stable type. */
+export interface Issue {
+  readonly loc: readonly (string | number)[]
+  readonly msg: string
+  readonly type: string
+}
+
+/** An error with a code of the table; the message names the thing and the fix. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly issues: readonly Issue[] | undefined
+
+  constructor(code: ErrorCode, message: string, issues?: readonly Issue[]) {
+    super(message)
+    this.name = 'AppError'
+    this.code = code
+    this.issues = issues
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable
+  }
+}
+
+/** The refusal of an input, one issue per fault. */
+export function validationError(issues: readonly Issue[]): AppError {
+  return new AppError(
+    'validation_error',
+    issues.map((issue) => `${issue.loc.join('.')}: ${issue.msg}`).join('; '),
+    issues,
+  )
+}
+
+/** States what must hold. A failure is a bug: the job fails and its row is kept. */
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`assertion failed: ${message}`)
+}

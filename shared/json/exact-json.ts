@@ -1,0 +1,43 @@
+import type { Exact } from '../money/decimal.ts'
+import { parseDecimal } from '../money/decimal.ts'
+
+/** A number that a double cannot hold as it was written; it keeps its source text and serializes back to it. */
+export interface RawNumber {
+  readonly rawJSON: string
+}
+
+// TypeScript's library does not know the JSON source text access proposal yet; the runtime does.
+const json = JSON as unknown as {
+  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown
+  rawJSON(text: string): RawNumber
+  isRawJSON(value: unknown): value is RawNumber
+}
+
+// A literal can only differ from its double's text when it is long, ends in a zero after the point,
+// has an exponent or is negative zero. Matches inside strings only cost time.
+const MAY_LOSE_TEXT = /\d[\d.]{15}|\.\d*0(?!\d)|\d[eE]|-0/
+
+/** Parses JSON without changing any number: literals that a double would alter come back as `RawNumber`. */
+export function parseExactJson(text: string): unknown {
+  if (!MAY_LOSE_TEXT.test(text)) return JSON.parse(text)
+  return json.parse(text, (_key, value, { source }) =>
+    typeof value === 'number' && source !== undefined && String(value) !== source ? json.rawJSON(source) : value,
+  )
+}
+
+export function isRawNumber(value: unknown): value is RawNumber {
+  return json.isRawJSON(value)
+}
+
+/** The source text of a JSON number or numeric string; undefined for every other value. */
+export function decimalText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  if (typeof value === 'number') return String(value)
+  return isRawNumber(value) ? value.rawJSON : undefined
+}
+
+/** The exact decimal of a JSON number or numeric string; undefined when the value is neither. */
+export function decimalOf(value: unknown): Exact | undefined {
+  const text = decimalText(value)
+  return text === undefined ? undefined : parseDecimal(text)
+}
