@@ -1,0 +1,61 @@
+import { CamelCasePlugin, Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
+import { Pool, types } from 'pg'
+import type { Database } from './schema.ts'
+
+/** Reads and writes go through one of these two; both run the same query functions. */
+export type Connection = Kysely<Database>
+export type OrganizationTransaction = Transaction<Database>
+
+/** The role a process takes: `app` sees one organization at a time, `worker` may range over all. */
+export type DatabaseRole = 'tabkeeper_app' | 'tabkeeper_worker'
+
+const TIMESTAMP_WITH_TIME_ZONE = 1184
+
+/**
+ * The one pool of a process, shared by our queries and by the queues that live on Postgres, so that a process stays
+ * within its budget of connections. Times come back as `Temporal.Instant`, `numeric` and `bigint` as text.
+ */
+export function createPool({ url, role, max }: { url: string; role: DatabaseRole; max: number }): Pool {
+  const pool = new Pool({
+    connectionString: url,
+    max,
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+    options: `-c search_path=tabkeeper,bullmq -c timezone=UTC -c role=${role}`,
+    types: {
+      getTypeParser: (oid, format) =>
+        oid === TIMESTAMP_WITH_TIME_ZONE && format !== 'binary' ? parseInstant : types.getTypeParser(oid, format),
+    } as typeof types,
+  })
+  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  pool.on('error', () => undefined)
+  return pool
+}
+
+/** The query builder over the pool; rows have camelCase keys, JSON columns keep theirs. */
+export function createConnection(pool: Pool): Connection {
+  return new Kysely<Database>({
+    dialect: new PostgresDialect({ pool }),
+    plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
+  })
+}
+
+/**
+ * Runs the work in one transaction that sees only the rows of one organization: as the role `tabkeeper_app`, whatever
+ * role the process has. Rolled back when the work throws.
+ */
+export function withOrganization<Result>(
+  connection: Connection,
+  organizationId: number,
+  work: (transaction: OrganizationTransaction) => Promise<Result>,
+): Promise<Result> {
+  return connection.transaction().execute(async (transaction) => {
+    await sql`select set_config('role', 'tabkeeper_app', true),
+                     set_config('tabkeeper.organization_id', ${String(organizationId)}, true)`.execute(transaction)
+    return await work(transaction)
+  })
+}
+
+function parseInstant(text: string): Temporal.Instant {
+  return Temporal.Instant.from(text.replace(' ', 'T'))
+}

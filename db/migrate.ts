@@ -1,0 +1,70 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { runMigrations } from 'bullmq'
+import { Client } from 'pg'
+
+const MIGRATIONS_FOLDER = join(import.meta.dirname, 'migrations')
+
+// One key for all Tabkeeper processes, so that two releases started at once take turns.
+const MIGRATION_LOCK = 7_282_533_701
+
+/**
+ * Brings the database to the newest schema: ours in `tabkeeper`, the queues' in `bullmq`. Forward only; every file runs
+ * once, in its own transaction, in the order of its number. Calling it again does nothing.
+ */
+export async function migrate(ownerDatabaseUrl: string): Promise<void> {
+  const client = new Client({ connectionString: ownerDatabaseUrl, options: '-c search_path=tabkeeper' })
+  await client.connect()
+  try {
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
+    await migrateTabkeeper(client)
+    await migrateQueues(client)
+  } finally {
+    await client.end()
+  }
+}
+
+async function migrateTabkeeper(client: Client): Promise<void> {
+  await client.query('create schema if not exists tabkeeper')
+  await client.query(
+    'create table if not exists migrations (name text primary key, applied_at timestamptz not null default now())',
+  )
+  const applied = await client.query<{ name: string }>('select name from migrations')
+  const appliedNames = new Set(applied.rows.map((row) => row.name))
+  const files = (await readdir(MIGRATIONS_FOLDER)).filter((file) => file.endsWith('.sql')).sort()
+  for (const file of files) {
+    if (!appliedNames.has(file)) await applyFile(client, file)
+  }
+}
+
+async function applyFile(client: Client, file: string): Promise<void> {
+  const statements = await readFile(join(MIGRATIONS_FOLDER, file), 'utf8')
+  await client.query('begin')
+  try {
+    await client.query(statements)
+    await client.query('insert into migrations (name) values ($1)', [file])
+    await client.query('commit')
+  } catch (error) {
+    await client.query('rollback')
+    throw error
+  }
+}
+
+// Queue tables hold no tenant's rows of ours, but the processes that use them are not the owner.
+async function migrateQueues(client: Client): Promise<void> {
+  await runMigrations(client)
+  await client.query(`
+    grant usage on schema bullmq to tabkeeper_app, tabkeeper_worker;
+    grant select, insert, update, delete on all tables in schema bullmq to tabkeeper_app, tabkeeper_worker;
+    grant usage, select on all sequences in schema bullmq to tabkeeper_app, tabkeeper_worker;
+    grant execute on all functions in schema bullmq to tabkeeper_app, tabkeeper_worker`)
+}
+
+if (import.meta.main) {
+  const url = process.env['DATABASE_URL']
+  if (url === undefined) {
+    console.error('DATABASE_URL is missing; for example postgres://user:password@127.0.0.1:5432/tabkeeper')
+    process.exit(1)
+  }
+  await migrate(url)
+}

@@ -1,0 +1,281 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+
+/** An instant: read as `Temporal.Instant`, written as its ISO text. */
+export type Instant = ColumnType<Temporal.Instant, string, string>
+type DefaultedInstant = ColumnType<Temporal.Instant, string | undefined, string>
+export type NullableInstant = ColumnType<Temporal.Instant | null, string | null | undefined, string | null>
+/** `bigint` and `numeric` arrive as text, so that no digit passes through a double. */
+type Numeric = ColumnType<string, string, string>
+type BigInteger = ColumnType<string, string | bigint, string | bigint>
+type DefaultedBigInteger = ColumnType<string, string | bigint | undefined, string | bigint>
+type GeneratedId = Generated<string>
+
+export type BillingInterval = 'weekly' | 'monthly' | 'quarterly' | 'yearly'
+export type ComponentKind = 'rate' | 'slot' | 'capacity' | 'usage' | 'recurring' | 'one_time'
+export type Timing = 'advance' | 'arrears'
+export type SubscriptionStatus =
+  | 'pending_activation'
+  | 'pending_charge'
+  | 'trial_active'
+  | 'active'
+  | 'trial_expired'
+  | 'paused'
+  | 'suspended'
+  | 'cancelled'
+  | 'completed'
+  | 'superseded'
+  | 'errored'
+export type InvoiceStatus = 'draft' | 'finalized' | 'voided'
+export type InvoiceKind = 'subscription_create' | 'subscription_cycle' | 'subscription_end'
+export type UnprocessedReason =
+  | 'customer_not_found'
+  | 'metric_not_found'
+  | 'subscription_not_found'
+  | 'value_missing'
+  | 'value_not_a_number'
+  | 'duplicate_conflict'
+  | 'processing_failed'
+
+interface OfOrganization {
+  organizationId: number
+}
+
+interface Stamped {
+  createdAt: DefaultedInstant
+  updatedAt: DefaultedInstant
+}
+
+export interface Database {
+  organizations: {
+    organizationId: Generated<number>
+    id: GeneratedId
+    name: string
+    currency: Generated<string>
+    timeZone: Generated<string>
+    createdAt: DefaultedInstant
+  }
+  apiKeys: OfOrganization & {
+    id: GeneratedId
+    name: string
+    keyPrefix: string
+    keyHash: Buffer
+    createdAt: DefaultedInstant
+    revokedAt: NullableInstant
+  }
+  operators: OfOrganization & { id: GeneratedId; username: string; passwordHash: string; createdAt: DefaultedInstant }
+  testClocks: OfOrganization &
+    Stamped & { id: GeneratedId; name: string | null; frozenTime: Instant; status: Generated<'ready' | 'advancing'> }
+  issuers: OfOrganization &
+    Stamped & {
+      id: GeneratedId
+      code: string
+      name: string
+      isDefault: Generated<boolean>
+      gracePeriodSeconds: Generated<number>
+      netPaymentTermDays: Generated<number>
+      invoiceNumberPrefix: string
+      lastInvoiceNumber: DefaultedBigInteger
+    }
+  customers: OfOrganization & {
+    customerId: Generated<number>
+    id: GeneratedId
+    externalId: string
+    registeredAt: NullableInstant
+    name: string | null
+    email: string | null
+    currency: string | null
+    timeZone: string | null
+    metadata: JSONColumnType<Record<string, unknown>, string | undefined, string>
+    updatedAt: DefaultedInstant
+  }
+  billableMetrics: OfOrganization &
+    Stamped & {
+      id: GeneratedId
+      code: string
+      name: string
+      description: string | null
+      aggregation: 'count' | 'sum'
+      fieldName: string | null
+      eventCode: string
+    }
+  plans: OfOrganization &
+    Stamped & { id: GeneratedId; code: string; name: string; description: string | null; archivedAt: NullableInstant }
+  planVersions: OfOrganization & {
+    id: GeneratedId
+    planId: string
+    version: number
+    billingInterval: BillingInterval
+    currency: string
+    trialPeriodDays: Generated<number>
+    publishedAt: NullableInstant
+    createdAt: DefaultedInstant
+  }
+  priceComponents: OfOrganization &
+    Stamped & {
+      id: GeneratedId
+      planVersionId: string
+      position: number
+      kind: ComponentKind
+      name: string
+      billableMetricId: string | null
+      timing: Generated<Timing>
+    }
+  prices: OfOrganization & {
+    id: GeneratedId
+    priceComponentId: string
+    cadence: BillingInterval | null
+    chargeModel: string | null
+    properties: JSONColumnType<Record<string, unknown>, string | undefined, string>
+    amountMinor: ColumnType<string | null, string | bigint | null, string | bigint | null>
+  }
+  subscriptions: OfOrganization &
+    Stamped & {
+      id: GeneratedId
+      customerId: number
+      externalId: string
+      planVersionId: string
+      issuerId: string
+      name: string | null
+      status: SubscriptionStatus
+      billingTime: 'calendar' | 'anniversary'
+      ownEventsOnly: Generated<boolean>
+      currency: string
+      timeZone: string
+      startedAt: Instant
+      endedAt: NullableInstant
+      cancelledAt: NullableInstant
+      currentPeriodStart: NullableInstant
+      currentPeriodEnd: NullableInstant
+      nextBillingAt: NullableInstant
+      nextLifecycleAt: NullableInstant
+    }
+  usageEvents: OfOrganization & {
+    customerId: number
+    timestamp: Instant
+    eventKey: string
+    receivedAt: Instant
+    code: string
+    source: string
+    transactionId: string
+    externalSubscriptionId: string | null
+    properties: JSONColumnType<Record<string, unknown>, string, string>
+  }
+  eventKeys: OfOrganization & { customerId: number; eventKey: string; contentHash: BigInteger }
+  usageSeries: OfOrganization & {
+    customerId: number
+    seriesId: ColumnType<string, never, never>
+    billableMetricId: string
+    externalSubscriptionId: string | null
+    dimensions: JSONColumnType<Record<string, string>, string | undefined, string>
+  }
+  usageRollups: OfOrganization & {
+    customerId: number
+    seriesId: BigInteger
+    level: 0 | 1
+    bucket: number
+    eventsCount: BigInteger
+    valueSum: Numeric
+  }
+  unprocessedEvents: OfOrganization & {
+    customerId: number
+    id: GeneratedId
+    eventKey: string
+    timestamp: Instant
+    code: string
+    transactionId: string
+    billableMetricId: string | null
+    reason: UnprocessedReason
+    details: JSONColumnType<Record<string, unknown>, string | undefined, string>
+    createdAt: DefaultedInstant
+  }
+  touchedCustomers: OfOrganization & { customerId: number; touchedAt: Instant }
+  runningCharges: OfOrganization & {
+    customerId: number
+    subscriptionId: string
+    priceComponentId: string
+    periodStart: Instant
+    periodEnd: Instant
+    units: Numeric
+    eventsCount: BigInteger
+    amount: Numeric
+    currency: string
+    pricedAt: Instant
+  }
+  invoices: OfOrganization &
+    Stamped & {
+      customerId: number
+      id: GeneratedId
+      issuerId: string
+      subscriptionId: string | null
+      kind: InvoiceKind
+      periodStart: Instant
+      periodEnd: Instant
+      sequence: Generated<number>
+      holdsClaim: Generated<boolean>
+      status: InvoiceStatus
+      number: string | null
+      currency: string
+      subtotalMinor: BigInteger
+      taxMinor: DefaultedBigInteger
+      totalMinor: BigInteger
+      issuedAt: Instant
+      finalizeAt: NullableInstant
+      finalizedAt: NullableInstant
+      dueAt: NullableInstant
+    }
+  invoiceLines: OfOrganization & {
+    customerId: number
+    invoiceId: string
+    position: number
+    id: GeneratedId
+    kind: 'plan_fee' | 'usage'
+    description: string
+    priceComponentId: string
+    priceId: string
+    billableMetricId: string | null
+    chargeModel: string | null
+    periodStart: Instant
+    periodEnd: Instant
+    units: Numeric
+    eventsCount: BigInteger
+    unitAmount: Numeric
+    amount: Numeric
+    amountMinor: BigInteger
+    billedDays: number | null
+    periodDays: number | null
+    steps: JSONColumnType<readonly Record<string, unknown>[], string | undefined, string>
+  }
+  invoicePaymentStates: OfOrganization & {
+    customerId: number
+    invoiceId: string
+    status: 'pending' | 'paid' | 'failed' | 'uncollectible'
+    amountPaidMinor: DefaultedBigInteger
+    updatedAt: DefaultedInstant
+  }
+  ledgerAccounts: OfOrganization & {
+    id: GeneratedId
+    customerId: number | null
+    kind: 'receivable' | 'revenue' | 'tax_payable' | 'cash'
+    currency: string
+    createdAt: DefaultedInstant
+  }
+  ledgerPostings: OfOrganization & {
+    id: GeneratedId
+    customerId: number | null
+    debitAccountId: string
+    creditAccountId: string
+    amountMinor: BigInteger
+    currency: string
+    reason: string
+    referenceKind: string
+    referenceId: string
+    postedAt: Instant
+  }
+  outbox: OfOrganization & {
+    id: Generated<string>
+    topic: string
+    payload: JSONColumnType<Record<string, unknown>, string, string>
+    createdAt: DefaultedInstant
+    relayedAt: NullableInstant
+  }
+}

@@ -1,0 +1,59 @@
+import { type Static, type TSchema, Type } from 'typebox'
+
+/** What a queue carries and how its jobs are retried. */
+export interface QueueContract<Payload extends TSchema = TSchema> {
+  readonly payload: Payload
+  /** Queues of this name with a number behind it; any worker may take from any of them. */
+  readonly partitions: number
+  /** Runs before a job is a visible dead letter. */
+  readonly attempts: number
+  /** First delay before a retry; it doubles up to `MAX_BACKOFF_MS`. */
+  readonly backoffMs: number
+}
+
+export const MAX_BACKOFF_MS = 30_000
+
+const OrganizationId = Type.Integer({ minimum: 1 })
+const Ids = Type.Array(Type.String({ format: 'uuid' }), { minItems: 1, maxItems: 2000 })
+
+/** The one list of queues: name, payload, retries, partitions. A worker of the same name takes each. */
+export const QUEUES = {
+  /** Events of one organization: zstd-compressed JSON text of `UsageEvent[]`, base64. */
+  'aggregate-usage': contract({
+    payload: Type.Object({ organizationId: OrganizationId, receivedAt: Type.String(), events: Type.String() }),
+    partitions: 2,
+    attempts: 40,
+    backoffMs: 100,
+  }),
+  /** Prices the running period of every customer marked as touched. */
+  'price-usage': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
+  /** Finds what is due, or bills one chunk of it. */
+  'issue-invoices': contract({
+    payload: Type.Union([
+      Type.Object({ task: Type.Literal('find-due') }),
+      Type.Object({ task: Type.Literal('issue'), organizationId: OrganizationId, subscriptionIds: Ids }),
+      Type.Object({ task: Type.Literal('finalize'), organizationId: OrganizationId, invoiceIds: Ids }),
+    ]),
+    partitions: 1,
+    attempts: 20,
+    backoffMs: 200,
+  }),
+  /** Starts and ends that are due, and test clocks that have arrived. */
+  'run-lifecycle': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
+  /** Turns outbox rows into jobs. */
+  'relay-outbox': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
+} as const satisfies Record<string, QueueContract>
+
+export type QueueName = keyof typeof QUEUES
+export type Payload<Name extends QueueName> = Static<(typeof QUEUES)[Name]['payload']>
+
+/** The names that the broker knows: the queue's own, or one per partition. */
+export function partitionNames(name: QueueName): readonly string[] {
+  const { partitions } = QUEUES[name]
+  if (partitions === 1) return [name]
+  return Array.from({ length: partitions }, (_, partition) => `${name}-${partition}`)
+}
+
+function contract<Payload extends TSchema>(definition: QueueContract<Payload>): QueueContract<Payload> {
+  return definition
+}

@@ -1,0 +1,61 @@
+import { AppError } from './errors.ts'
+
+/** What a process must know before it starts; read once at the entry and passed down. */
+export interface Config {
+  /** Owner connection; processes take a lesser role on it. */
+  readonly databaseUrl: string
+  /** Connections this process may open to Postgres, queues included. */
+  readonly databasePoolMax: number
+  /** Set: queues live on Redis. Absent: on Postgres. */
+  readonly redisUrl: string | undefined
+  /** `everysec` accepts losing up to a second of acknowledged events with the machine. */
+  readonly redisDurability: 'always' | 'everysec'
+  readonly host: string
+  readonly port: number
+  /** Signs the operators' session cookies. */
+  readonly secret: string
+  readonly logLevel: string
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Parses the environment. Throws with the name of what is missing or wrong, and an example. */
+export function readConfig(environment: Environment): Config {
+  return {
+    databaseUrl: required(environment, 'DATABASE_URL', 'postgres://user:password@127.0.0.1:5432/tabkeeper'),
+    databasePoolMax: integer(environment, 'DATABASE_POOL_MAX', { fallback: 8, least: 3, most: 100 }),
+    redisUrl: environment['REDIS_URL'] || undefined,
+    redisDurability: oneOf(environment, 'REDIS_DURABILITY', ['always', 'everysec']),
+    host: environment['HOST'] ?? '127.0.0.1',
+    port: integer(environment, 'PORT', { fallback: 3000, least: 0, most: 65_535 }),
+    secret: required(environment, 'TABKEEPER_SECRET', 'the output of: openssl rand -hex 32'),
+    logLevel: environment['LOG_LEVEL'] ?? 'info',
+  }
+}
+
+function required(environment: Environment, name: string, example: string): string {
+  const value = environment[name]
+  if (!value) throw new AppError('bad_request', `${name} is missing; for example ${example}`)
+  return value
+}
+
+function integer(
+  environment: Environment,
+  name: string,
+  { fallback, least, most }: { fallback: number; least: number; most: number },
+): number {
+  const text = environment[name]
+  if (text === undefined || text === '') return fallback
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new AppError('bad_request', `${name} is "${text}"; it takes a whole number from ${least} to ${most}`)
+  }
+  return value
+}
+
+function oneOf<const Choice extends string>(environment: Environment, name: string, choices: readonly [Choice, ...Choice[]]): Choice {
+  const text = environment[name] ?? choices[0]
+  const choice = choices.find((candidate) => candidate === text)
+  if (choice === undefined) throw new AppError('bad_request', `${name} is "${text}"; it takes ${choices.join(' or ')}`)
+  return choice
+}

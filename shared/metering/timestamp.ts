@@ -1,0 +1,54 @@
+import { decimalOf } from '../json/exact-json.ts'
+
+const EARLIEST_MICROS = Date.UTC(2000, 0) * 1000
+const LATEST_MICROS = Date.UTC(2100, 0) * 1000
+
+const ISO_WITH_OFFSET = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,30}))?\s?([Zz]|[+-]\d{2}:?\d{2}|[+-]\d{2})$/
+
+/**
+ * Microseconds since the epoch of an ISO 8601 time with an offset, or of seconds since 1970 (a number or its text,
+ * fractions allowed). Digits beyond microseconds are cut off. Undefined for anything else, for times that do not
+ * exist and for times outside the years 2000 to 2099.
+ */
+export function parseTimestampMicros(value: unknown): number | undefined {
+  const micros = typeof value === 'string' && value.includes('-') ? isoMicros(value) : secondsMicros(value)
+  return micros !== undefined && micros >= EARLIEST_MICROS && micros < LATEST_MICROS ? micros : undefined
+}
+
+function isoMicros(text: string): number | undefined {
+  const match = ISO_WITH_OFFSET.exec(text)
+  if (match === null) return undefined
+  const [, date = '', time = '', fraction = '', offset = ''] = match
+  const seconds = `${date}T${time.length === 5 ? `${time}:00` : time}Z`
+  const millis = Date.parse(seconds)
+  // Date.parse rolls 31 February over to March; a time that does not print back as it was written does not exist.
+  if (Number.isNaN(millis) || new Date(millis).toISOString().slice(0, 19) !== seconds.slice(0, 19)) return undefined
+  const offsetMinutes = minutesOfOffset(offset)
+  if (offsetMinutes === undefined) return undefined
+  return (millis - offsetMinutes * 60_000) * 1000 + Number(fraction.slice(0, 6).padEnd(6, '0'))
+}
+
+function minutesOfOffset(offset: string): number | undefined {
+  if (offset === 'Z' || offset === 'z') return 0
+  const hours = Number(offset.slice(1, 3))
+  const minutes = Number(offset.slice(3).replace(':', '') || '0')
+  if (hours > 23 || minutes > 59) return undefined
+  return (offset.startsWith('-') ? -1 : 1) * (hours * 60 + minutes)
+}
+
+function secondsMicros(value: unknown): number | undefined {
+  const seconds = decimalOf(value)
+  return seconds === undefined ? undefined : seconds.times(1_000_000).trunc().toNumber()
+}
+
+/** The ISO text of microseconds since the epoch, to the microsecond, in UTC. */
+export function isoOfMicros(micros: number): string {
+  const millis = Math.floor(micros / 1000)
+  const rest = String(micros - millis * 1000).padStart(3, '0')
+  return `${new Date(millis).toISOString().slice(0, -1)}${rest}Z`
+}
+
+/** Microseconds since the epoch of an instant; a safe integer until the year 2255. */
+export function microsOfInstant(instant: Temporal.Instant): number {
+  return Number(instant.epochNanoseconds / 1000n)
+}

@@ -1,0 +1,121 @@
+import { MAX_DECIMAL_DIGITS } from '../money/decimal.ts'
+import { isRawNumber } from '../json/exact-json.ts'
+import type { Issue } from '../errors.ts'
+import { parseTimestampMicros } from './timestamp.ts'
+
+/** One thing a customer used, checked and ready to be counted. */
+export interface UsageEvent {
+  readonly externalCustomerId: string
+  /** Names the producer; together with the transaction id it identifies the event within its customer. */
+  readonly source: string
+  readonly transactionId: string
+  readonly code: string
+  readonly externalSubscriptionId: string | null
+  /** Microseconds since the epoch, a safe integer. */
+  readonly timestampMicros: number
+  /** Numbers that a double would alter are `RawNumber`, so the text that was sent is the text that is stored. */
+  readonly properties: Readonly<Record<string, unknown>>
+}
+
+const MAX_NAME_LENGTH = 255
+const MAX_DEPTH = 32
+const MAX_NUMBER_LENGTH = 400
+const FIELDS: ReadonlySet<string> = new Set([
+  'transaction_id',
+  'source',
+  'external_customer_id',
+  'external_subscription_id',
+  'code',
+  'timestamp',
+  'properties',
+])
+
+/**
+ * Reads one event as it was sent. `receivedAtMicros` is its time when it names none. Answers with the event, or with
+ * every reason why it is refused; `loc` is the path of the event in the request.
+ */
+export function parseUsageEvent(
+  value: unknown,
+  { loc, receivedAtMicros }: { loc: readonly (string | number)[]; receivedAtMicros: number },
+): { readonly event: UsageEvent } | { readonly issues: readonly Issue[] } {
+  if (!isRecord(value)) return { issues: [{ loc, msg: 'an event is a JSON object', type: 'object_type' }] }
+  const issues: Issue[] = []
+  const refuse = (field: string, msg: string, type: string): void => {
+    issues.push({ loc: [...loc, field], msg, type })
+  }
+  for (const field of Object.keys(value)) {
+    if (!FIELDS.has(field)) refuse(field, 'unknown field', 'extra_forbidden')
+  }
+  const event: UsageEvent = {
+    externalCustomerId: readName(value, 'external_customer_id', refuse),
+    source: value['source'] === undefined ? '' : readName(value, 'source', refuse, 0),
+    transactionId: readName(value, 'transaction_id', refuse),
+    code: readName(value, 'code', refuse),
+    externalSubscriptionId:
+      value['external_subscription_id'] == null ? null : readName(value, 'external_subscription_id', refuse),
+    timestampMicros: readTimestamp(value['timestamp'], receivedAtMicros, refuse),
+    properties: readProperties(value['properties'], refuse),
+  }
+  return issues.length === 0 ? { event } : { issues }
+}
+
+type Refuse = (field: string, msg: string, type: string) => void
+
+function readName(value: Record<string, unknown>, field: string, refuse: Refuse, least = 1): string {
+  const name = value[field]
+  if (name === undefined) refuse(field, 'this field is required', 'missing')
+  else if (typeof name !== 'string') refuse(field, 'must be a string', 'string_type')
+  else if (name.length < least || name.length > MAX_NAME_LENGTH) {
+    refuse(field, `must have ${least} to ${MAX_NAME_LENGTH} characters`, 'string_length')
+  } else if (!isStorable(name)) refuse(field, UNSTORABLE, 'string_unstorable')
+  else return name
+  return ''
+}
+
+function readTimestamp(value: unknown, receivedAtMicros: number, refuse: Refuse): number {
+  if (value == null) return receivedAtMicros
+  const micros = parseTimestampMicros(value)
+  if (micros !== undefined) return micros
+  refuse('timestamp', 'must be ISO 8601 with an offset, or seconds since 1970, between the years 2000 and 2100', 'timestamp')
+  return 0
+}
+
+function readProperties(value: unknown, refuse: Refuse): Readonly<Record<string, unknown>> {
+  if (value == null) return {}
+  if (!isRecord(value)) {
+    refuse('properties', 'must be a JSON object', 'object_type')
+    return {}
+  }
+  const fault = findUnstorable(value, MAX_DEPTH)
+  if (fault !== undefined) refuse('properties', fault, 'properties_unstorable')
+  return value
+}
+
+const UNSTORABLE = 'must not contain the NUL character or half of a surrogate pair'
+
+// Postgres text and jsonb can hold neither.
+function isStorable(text: string): boolean {
+  return !text.includes('\u0000') && text.isWellFormed()
+}
+
+function findUnstorable(value: unknown, depthLeft: number): string | undefined {
+  if (typeof value === 'string') return isStorable(value) ? undefined : UNSTORABLE
+  if (typeof value !== 'object' || value === null) return undefined
+  if (isRawNumber(value)) return isStorableNumber(value.rawJSON) ? undefined : 'holds a number that is too long'
+  if (depthLeft === 0) return `must not be nested deeper than ${MAX_DEPTH} levels`
+  for (const [key, inner] of Object.entries(value)) {
+    if (!isStorable(key)) return UNSTORABLE
+    const fault = findUnstorable(inner, depthLeft - 1)
+    if (fault !== undefined) return fault
+  }
+  return undefined
+}
+
+function isStorableNumber(text: string): boolean {
+  const [digits = '', exponent = '0'] = text.toLowerCase().split('e')
+  return digits.length <= MAX_NUMBER_LENGTH && Math.abs(Number(exponent)) <= MAX_DECIMAL_DIGITS * 10
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
+}
