@@ -31,10 +31,20 @@ export function periodGrid({
 /** The whole period that contains the instant. */
 export function wholePeriodAt(grid: PeriodGrid, at: Temporal.Instant): InstantRange {
   let index = estimateIndex(grid, at)
+  let start = boundary(grid, index)
+  let end = boundary(grid, index + 1)
   // The estimate knows local dates only. Clamped month ends, and clocks set back over midnight, shift it by one.
-  while (Temporal.Instant.compare(boundary(grid, index), at) > 0) index -= 1
-  while (Temporal.Instant.compare(boundary(grid, index + 1), at) <= 0) index += 1
-  return { start: boundary(grid, index), end: boundary(grid, index + 1) }
+  while (Temporal.Instant.compare(start, at) > 0) {
+    index -= 1
+    end = start
+    start = boundary(grid, index)
+  }
+  while (Temporal.Instant.compare(end, at) <= 0) {
+    index += 1
+    start = end
+    end = boundary(grid, index + 1)
+  }
+  return { start, end }
 }
 
 // Always derived from the anchor, so that a 31st that became a 28th is a 31st again the month after.

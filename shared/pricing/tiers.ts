@@ -1,0 +1,112 @@
+import type { Exact } from '../money/decimal.ts'
+import { decimal, ZERO } from '../money/decimal.ts'
+import type { PropertyFields } from './property-fields.ts'
+import { canonical, findDecimal, openFields, optionalDecimal, refuse, requireDecimal } from './property-fields.ts'
+
+/** One range of `graduated_ranges` or `volume_ranges` as it is stored; numbers are decimal text. */
+export interface RangeProperties {
+  readonly from_value: string
+  /** Null in the last range only, which has no end. */
+  readonly to_value: string | null
+  readonly per_unit_amount: string
+  readonly flat_amount: string
+}
+
+/** A range for pricing: it holds the units above `above`, up to and with `upTo`. */
+export interface Tier {
+  readonly above: Exact
+  readonly upTo: Exact | null
+  readonly perUnitAmount: Exact
+  readonly flatAmount: Exact
+}
+
+/**
+ * The tiers of stored ranges. A tier begins where the one before ends, whether the range was written to start at that
+ * bound or one above it: so every unit, and every fraction of one, lies in exactly one tier.
+ */
+export function tiersOf(ranges: readonly RangeProperties[]): Tier[] {
+  let above = ZERO
+  return ranges.map((range) => {
+    const upTo = range.to_value === null ? null : decimal(range.to_value)
+    const tier = { above, upTo, perUnitAmount: decimal(range.per_unit_amount), flatAmount: decimal(range.flat_amount) }
+    above = upTo ?? above
+    return tier
+  })
+}
+
+interface Range {
+  readonly fields: PropertyFields
+  readonly from: Exact
+  readonly to: Exact | null
+  readonly perUnitAmount: Exact
+  readonly flatAmount: Exact
+}
+
+const RANGE_NAMES = ['from_value', 'to_value', 'per_unit_amount', 'flat_amount']
+
+/**
+ * Reads a list of ranges, which must begin at 0, ascend without gap or overlap, and end with an open one. Each may
+ * start at the end of the one before, or one above it.
+ */
+export function requireRanges(fields: PropertyFields, name: string): RangeProperties[] {
+  const list = fields.values[name]
+  if (list === undefined) refuse(fields, name, 'missing', 'is required')
+  else if (!Array.isArray(list)) refuse(fields, name, 'list_type', 'must be a list of ranges')
+  else if (list.length === 0) refuse(fields, name, 'too_short', 'must have at least one range')
+  if (!Array.isArray(list)) return []
+  const faultsBefore = fields.issues.length
+  const ranges = list.map((value, index) => readRange(fields, name, value, index))
+  // Bounds that could not be read have no order to check.
+  if (fields.issues.length === faultsBefore) checkOrder(ranges)
+  return ranges.map(canonicalRange)
+}
+
+function readRange({ loc, issues }: PropertyFields, name: string, value: unknown, index: number): Range {
+  const fields = openFields(value, [...loc, name, index], issues, RANGE_NAMES)
+  return {
+    fields,
+    from: requireDecimal(fields, 'from_value'),
+    to: fields.values['to_value'] === null ? null : (findDecimal(fields, 'to_value') ?? null),
+    perUnitAmount: requireDecimal(fields, 'per_unit_amount'),
+    flatAmount: optionalDecimal(fields, 'flat_amount'),
+  }
+}
+
+function checkOrder(ranges: readonly Range[]): void {
+  ranges.forEach((range, index) => {
+    const before = ranges[index - 1]
+    if (before === undefined) checkFirstStart(range)
+    else if (before.to !== null) checkStart(range, before.to)
+    checkEnd(range, before?.to ?? null, index === ranges.length - 1)
+  })
+}
+
+function checkFirstStart({ fields, from }: Range): void {
+  if (!from.isZero()) refuse(fields, 'from_value', 'range_start_not_zero', 'the first range must start at 0')
+}
+
+function checkStart({ fields, from }: Range, end: Exact): void {
+  if (from.equals(end) || from.equals(end.plus(1))) return
+  const [type, fault] = from.lessThan(end) ? ['range_overlap', 'overlaps'] : ['range_gap', 'leaves a gap after']
+  const msg = `${fault} the range before; start at ${canonical(end)} or ${canonical(end.plus(1))}`
+  refuse(fields, 'from_value', type, msg)
+}
+
+function checkEnd({ fields, from, to }: Range, endBefore: Exact | null, isLast: boolean): void {
+  if (to === null) {
+    if (!isLast) refuse(fields, 'to_value', 'range_open_before_last', 'only the last range may be open (null)')
+  } else if (isLast) {
+    refuse(fields, 'to_value', 'range_last_closed', 'the last range must be open (null), so that all usage has a price')
+  } else if (to.lessThan(from) || endBefore?.greaterThanOrEqualTo(to)) {
+    refuse(fields, 'to_value', 'range_descending', 'must be above the end of the range before')
+  }
+}
+
+function canonicalRange({ from, to, perUnitAmount, flatAmount }: Range): RangeProperties {
+  return {
+    from_value: canonical(from),
+    to_value: to === null ? null : canonical(to),
+    per_unit_amount: canonical(perUnitAmount),
+    flat_amount: canonical(flatAmount),
+  }
+}
