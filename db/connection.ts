@@ -29,6 +29,8 @@ export function createPool({ url, role, max }: { url: string; role: DatabaseRole
   })
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => undefined)
+  // The same for a connection that breaks between two statements of a transaction: the next statement tells.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
 }
 

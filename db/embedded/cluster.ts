@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Placement } from './placement.ts'
+import { stopWithThisProcess } from './stop-with-this-process.ts'
 
 export interface ClusterOwner {
   readonly user: string
@@ -49,6 +50,7 @@ function runInitdb({ native, user }: Placement, parameters: readonly string[]): 
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    const forget = child.pid === undefined ? () => {} : stopWithThisProcess(child.pid, 'SIGTERM')
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
@@ -57,6 +59,7 @@ function runInitdb({ native, user }: Placement, parameters: readonly string[]): 
     }
     child.on('error', reject)
     child.on('close', (code) => {
+      forget()
       if (code === 0) resolve()
       else reject(new Error(`The embedded Postgres could not create its data folder:\n${output.trim()}`))
     })

@@ -33,6 +33,7 @@ export class EmbeddedPostgres {
   #password = ''
   #postmaster: Postmaster | undefined
   #release: (() => void) | undefined
+  #isWanted = false
 
   constructor(options: EmbeddedPostgresOptions) {
     this.#options = options
@@ -60,8 +61,10 @@ export class EmbeddedPostgres {
   /** Starts the server, or starts it again after it died, and resolves when it answers queries. */
   async start(): Promise<void> {
     this.#release ??= claimFolder(join(this.#folder, 'postgres-owner'))
+    this.#isWanted = true
     try {
       await this.#prepare()
+      if (!this.#isWanted) throw new Error('The embedded Postgres was stopped while starting.')
       await this.#launch()
     } catch (error) {
       await this.stop()
@@ -71,6 +74,7 @@ export class EmbeddedPostgres {
 
   /** Rolls back what is open and ends the server. A second call does nothing. */
   async stop(): Promise<void> {
+    this.#isWanted = false
     await this.#postmaster?.stop()
     this.#postmaster = undefined
     this.#release?.()

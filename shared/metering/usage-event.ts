@@ -13,6 +13,8 @@ export interface UsageEvent {
   readonly externalSubscriptionId: string | null
   /** Microseconds since the epoch, a safe integer. */
   readonly timestampMicros: number
+  /** The event named no time: what it was given is the time of its arrival, which differs from retry to retry. */
+  readonly timedByServer: boolean
   /** Numbers that a double would alter are `RawNumber`, so the text that was sent is the text that is stored. */
   readonly properties: Readonly<Record<string, unknown>>
 }
@@ -54,6 +56,7 @@ export function parseUsageEvent(
     externalSubscriptionId:
       value['external_subscription_id'] == null ? null : readName(value, 'external_subscription_id', refuse),
     timestampMicros: readTimestamp(value['timestamp'], receivedAtMicros, refuse),
+    timedByServer: value['timestamp'] == null,
     properties: readProperties(value['properties'], refuse),
   }
   return issues.length === 0 ? { event } : { issues }

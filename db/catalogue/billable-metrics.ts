@@ -1,0 +1,85 @@
+import type { Selectable } from 'kysely'
+import { AppError } from '../../shared/errors.ts'
+import type { OrganizationTransaction } from '../connection.ts'
+import { announce } from '../outbox.ts'
+import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import type { Database } from '../schema.ts'
+
+/** What is counted, of which events. */
+export type BillableMetric = Selectable<Database['billableMetrics']>
+
+export type BillableMetricDefinition = Pick<
+  BillableMetric,
+  'code' | 'name' | 'description' | 'aggregation' | 'fieldName' | 'eventCode'
+>
+
+export async function insertBillableMetric(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  definition: BillableMetricDefinition,
+): Promise<BillableMetric> {
+  const metric = await transaction
+    .insertInto('billableMetrics')
+    .values({ organizationId, ...definition })
+    .onConflict((conflict) => conflict.columns(['organizationId', 'code']).doNothing())
+    .returningAll()
+    .executeTakeFirst()
+  if (metric === undefined) {
+    throw new AppError('billable_metric_exists', `a billable metric with the code "${definition.code}" exists already`)
+  }
+  await announce(transaction, {
+    organizationId,
+    topic: 'billable_metric.created',
+    payload: { billable_metric_id: metric.id },
+  })
+  return metric
+}
+
+export async function requireBillableMetric(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  code: string,
+): Promise<BillableMetric> {
+  const metric = await transaction
+    .selectFrom('billableMetrics')
+    .selectAll()
+    .where('organizationId', '=', organizationId)
+    .where('code', '=', code)
+    .executeTakeFirst()
+  if (metric === undefined) {
+    throw new AppError('billable_metric_not_found', `no billable metric has the code "${code}"`)
+  }
+  return metric
+}
+
+/** Those of the ids that exist; the caller sees which are missing. */
+export async function findBillableMetrics(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  ids: readonly string[],
+): Promise<readonly BillableMetric[]> {
+  if (ids.length === 0) return []
+  return await transaction
+    .selectFrom('billableMetrics')
+    .selectAll()
+    .where('organizationId', '=', organizationId)
+    .where('id', 'in', [...new Set(ids)])
+    .execute()
+}
+
+/** Newest first. */
+export async function listBillableMetrics(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  { limit, after }: PageRequest,
+): Promise<Page<BillableMetric>> {
+  const rows = await transaction
+    .selectFrom('billableMetrics')
+    .selectAll()
+    .where('organizationId', '=', organizationId)
+    .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  return pageOf(rows, limit, (row) => row.id)
+}

@@ -1,0 +1,157 @@
+import { type Selectable, sql } from 'kysely'
+import { AppError } from '../../shared/errors.ts'
+import { parseExactJson } from '../../shared/json/exact-json.ts'
+import type { OrganizationTransaction } from '../connection.ts'
+import { announce } from '../outbox.ts'
+import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import type { Database } from '../schema.ts'
+
+/** A registered customer. */
+export type Customer = Omit<Selectable<Database['customers']>, 'registeredAt'> & {
+  readonly registeredAt: Temporal.Instant
+}
+
+export interface CustomerDetails {
+  readonly name: string | null
+  readonly email: string | null
+  readonly currency: string | null
+  readonly timeZone: string | null
+  /** JSON of any shape; numbers keep the text that was sent. */
+  readonly metadata: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Registers a customer. Where usage has named the external id already, that same row becomes the customer, so its
+ * usage is billable unchanged.
+ */
+export async function insertCustomer(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  { externalId, metadata, ...details }: CustomerDetails & { readonly externalId: string },
+): Promise<Customer> {
+  const values = { ...details, metadata: JSON.stringify(metadata), registeredAt: sql<string>`now()` }
+  const row = await transaction
+    .insertInto('customers')
+    .values({ organizationId, externalId, ...values })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['organizationId', 'externalId'])
+        .doUpdateSet({ ...values, updatedAt: sql`now()` })
+        .where('customers.registeredAt', 'is', null),
+    )
+    .returning(COLUMNS)
+    .executeTakeFirst()
+  if (row === undefined) {
+    throw new AppError('customer_exists', `a customer with the external id "${externalId}" exists already`)
+  }
+  await announce(transaction, { organizationId, topic: 'customer.created', payload: { customer_id: row.id } })
+  return customerOf(row)
+}
+
+/** The registered customer of an external id. With `forUpdate`, no other transaction changes it until this one ends. */
+export async function findCustomer(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  externalId: string,
+  { forUpdate = false }: { forUpdate?: boolean } = {},
+): Promise<Customer | undefined> {
+  const row = await transaction
+    .selectFrom('customers')
+    .select(COLUMNS)
+    .where('organizationId', '=', organizationId)
+    .where('externalId', '=', externalId)
+    .where('registeredAt', 'is not', null)
+    .$if(forUpdate, (query) => query.forUpdate())
+    .executeTakeFirst()
+  return row && customerOf(row)
+}
+
+export async function requireCustomer(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  externalId: string,
+  options: { forUpdate?: boolean } = {},
+): Promise<Customer> {
+  const customer = await findCustomer(transaction, organizationId, externalId, options)
+  if (customer === undefined) {
+    throw new AppError('customer_not_found', `no customer has the external id "${externalId}"`)
+  }
+  return customer
+}
+
+/** The row of an external id that usage or the API has named; customers who are not registered included. */
+export async function findCustomerKey(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  externalId: string,
+): Promise<number | undefined> {
+  const row = await transaction
+    .selectFrom('customers')
+    .select('customerId')
+    .where('organizationId', '=', organizationId)
+    .where('externalId', '=', externalId)
+    .executeTakeFirst()
+  return row?.customerId
+}
+
+/** Newest first. */
+export async function listCustomers(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  { limit, after }: PageRequest,
+): Promise<Page<Customer>> {
+  const rows = await transaction
+    .selectFrom('customers')
+    .select(COLUMNS)
+    .where('organizationId', '=', organizationId)
+    .where('registeredAt', 'is not', null)
+    .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  return pageOf(rows.map(customerOf), limit, (row) => row.id)
+}
+
+/** Changes the given fields of a registered customer; absent ones stay. */
+export async function updateCustomer(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  customerId: number,
+  { metadata, ...changes }: Partial<CustomerDetails>,
+): Promise<Customer> {
+  const row = await transaction
+    .updateTable('customers')
+    .set({
+      ...changes,
+      ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
+      updatedAt: sql`now()`,
+    })
+    .where('organizationId', '=', organizationId)
+    .where('customerId', '=', customerId)
+    .returning(COLUMNS)
+    .executeTakeFirstOrThrow()
+  await announce(transaction, { organizationId, topic: 'customer.updated', payload: { customer_id: row.id } })
+  return customerOf(row)
+}
+
+const COLUMNS = [
+  'customerId',
+  'id',
+  'organizationId',
+  'externalId',
+  'registeredAt',
+  'name',
+  'email',
+  'currency',
+  'timeZone',
+  // As text, so that a long number in it is not read through a double.
+  sql<string>`metadata::text`.as('metadata'),
+  'updatedAt',
+] as const
+
+type CustomerRow = Omit<Selectable<Database['customers']>, 'metadata'> & { readonly metadata: string }
+
+function customerOf(row: CustomerRow): Customer {
+  const metadata = parseExactJson(row.metadata) as Record<string, unknown>
+  return { ...row, metadata, registeredAt: row.registeredAt as Temporal.Instant }
+}

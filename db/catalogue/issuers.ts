@@ -1,0 +1,81 @@
+import type { Selectable } from 'kysely'
+import { sql } from 'kysely'
+import { AppError, assert } from '../../shared/errors.ts'
+import type { OrganizationTransaction } from '../connection.ts'
+import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import type { Database } from '../schema.ts'
+
+/** Who sends the invoices: its numbers, its grace and its terms. */
+export type Issuer = Selectable<Database['issuers']>
+
+/** Newest first. */
+export async function listIssuers(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  { limit, after }: PageRequest,
+): Promise<Page<Issuer>> {
+  const rows = await transaction
+    .selectFrom('issuers')
+    .selectAll()
+    .where('organizationId', '=', organizationId)
+    .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  return pageOf(rows, limit, (row) => row.id)
+}
+
+export async function requireIssuer(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  code: string,
+): Promise<Issuer> {
+  const issuer = await transaction
+    .selectFrom('issuers')
+    .selectAll()
+    .where('organizationId', '=', organizationId)
+    .where('code', '=', code)
+    .executeTakeFirst()
+  if (issuer === undefined) throw new AppError('issuer_not_found', `no issuer has the code "${code}"`)
+  return issuer
+}
+
+/** The issuer that every subscription gets that names none; each organization has exactly one. */
+export async function requireDefaultIssuer(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+): Promise<Issuer> {
+  const issuer = await transaction
+    .selectFrom('issuers')
+    .selectAll()
+    .where('organizationId', '=', organizationId)
+    .where('isDefault', '=', true)
+    .executeTakeFirst()
+  assert(issuer !== undefined, `organization ${organizationId} has no default issuer`)
+  return issuer
+}
+
+/** What of an issuer may change; absent fields stay. Invoices that exist keep what they were issued with. */
+export interface IssuerChanges {
+  readonly name?: string
+  readonly gracePeriodSeconds?: number
+  readonly netPaymentTermDays?: number
+  readonly invoiceNumberPrefix?: string
+}
+
+export async function updateIssuer(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  code: string,
+  changes: IssuerChanges,
+): Promise<Issuer> {
+  const issuer = await transaction
+    .updateTable('issuers')
+    .set({ ...changes, updatedAt: sql`now()` })
+    .where('organizationId', '=', organizationId)
+    .where('code', '=', code)
+    .returningAll()
+    .executeTakeFirst()
+  if (issuer === undefined) throw new AppError('issuer_not_found', `no issuer has the code "${code}"`)
+  return issuer
+}

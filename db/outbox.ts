@@ -1,0 +1,35 @@
+import type { OrganizationTransaction } from './connection.ts'
+
+/** What the rest of the system may learn about; the relay turns each row into jobs. */
+export type OutboxTopic =
+  | 'billable_metric.created'
+  | 'customer.created'
+  | 'customer.updated'
+  | 'invoice.created'
+  | 'invoice.finalized'
+  | 'plan.archived'
+  | 'plan.created'
+  | 'subscription.activated'
+  | 'subscription.cancelled'
+  | 'subscription.created'
+  | 'subscription.ended'
+  | 'test_clock.advancing'
+  | 'test_clock.ready'
+
+export interface Announcement {
+  readonly organizationId: number
+  readonly topic: OutboxTopic
+  /** Ids of what changed, never its content: whoever acts on it reads the row as it is then. */
+  readonly payload: Readonly<Record<string, string | number>>
+}
+
+/**
+ * Announces a domain change in the transaction that makes it, so that the change and its announcement commit together.
+ */
+export async function announce(transaction: OrganizationTransaction, announcement: Announcement): Promise<void> {
+  const { organizationId, topic, payload } = announcement
+  await transaction
+    .insertInto('outbox')
+    .values({ organizationId, topic, payload: JSON.stringify(payload) })
+    .execute()
+}

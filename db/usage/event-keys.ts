@@ -1,0 +1,85 @@
+import type { PoolClient } from 'pg'
+import { copyLines } from '../copy.ts'
+
+/** The identity of an event and the hash of its content. */
+export interface EventKey {
+  readonly customerId: number
+  /** 32 hexadecimal digits. */
+  readonly eventKey: string
+  readonly contentHash: bigint
+}
+
+const UNIQUE_VIOLATION = '23505'
+
+/**
+ * Claims the identities of events, each of which is given once. Answers which were new, by position; every other one
+ * was claimed before and must not count again. Keys must be sorted, so that two transactions never wait for each other
+ * in a circle.
+ */
+export async function claimEventKeys(
+  client: PoolClient,
+  organizationId: number,
+  keys: readonly EventKey[],
+): Promise<ReadonlySet<number>> {
+  // Almost always all are new, and COPY costs half of an insert that expects conflicts.
+  await client.query('savepoint claim_event_keys')
+  try {
+    await copyLines(
+      client,
+      'event_keys (customer_id, event_key, organization_id, content_hash)',
+      keys.map((key) => `${key.customerId}\t${key.eventKey}\t${organizationId}\t${key.contentHash}`),
+    )
+    await client.query('release savepoint claim_event_keys')
+    return new Set(keys.keys())
+  } catch (error) {
+    if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error
+    await client.query('rollback to savepoint claim_event_keys')
+    return await claimWithConflicts(client, organizationId, keys)
+  }
+}
+
+async function claimWithConflicts(
+  client: PoolClient,
+  organizationId: number,
+  keys: readonly EventKey[],
+): Promise<ReadonlySet<number>> {
+  const { rows } = await client.query<{ customer_id: number; event_key: string }>(
+    `insert into event_keys (customer_id, event_key, organization_id, content_hash)
+     select customer_id, event_key, $1, content_hash
+     from unnest($2::integer[], $3::uuid[], $4::bigint[]) as claimed (customer_id, event_key, content_hash)
+     order by customer_id, event_key
+     on conflict do nothing
+     returning customer_id, event_key`,
+    [organizationId, ...columnsOf(keys)],
+  )
+  const claimed = new Set(rows.map((row) => `${row.customer_id}/${row.event_key.replaceAll('-', '')}`))
+  return new Set(
+    [...keys.entries()].filter(([, key]) => claimed.has(`${key.customerId}/${key.eventKey}`)).map(([index]) => index),
+  )
+}
+
+/** Of keys that were claimed before: those whose first event had another content, by position. */
+export async function findContentConflicts(
+  client: PoolClient,
+  organizationId: number,
+  keys: readonly EventKey[],
+): Promise<ReadonlySet<number>> {
+  if (keys.length === 0) return new Set()
+  const { rows } = await client.query<{ position: string }>(
+    `select resent.position
+     from unnest($2::integer[], $3::uuid[], $4::bigint[]) with ordinality
+       as resent (customer_id, event_key, content_hash, position)
+     join event_keys first on first.customer_id = resent.customer_id and first.event_key = resent.event_key
+     where first.organization_id = $1 and first.content_hash <> resent.content_hash`,
+    [organizationId, ...columnsOf(keys)],
+  )
+  return new Set(rows.map((row) => Number(row.position) - 1))
+}
+
+function columnsOf(keys: readonly EventKey[]): [number[], string[], string[]] {
+  return [
+    keys.map((key) => key.customerId),
+    keys.map((key) => key.eventKey),
+    keys.map((key) => key.contentHash.toString()),
+  ]
+}

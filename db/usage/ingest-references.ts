@@ -1,0 +1,86 @@
+import type { PoolClient } from 'pg'
+import type { CountedMetric } from '../../shared/metering/count-event.ts'
+
+/** A customer as usage names it; not registered until the API has created it. */
+export interface CustomerReference {
+  readonly customerId: number
+  readonly registered: boolean
+}
+
+/** The customers that events name, by external id; names seen for the first time get their row here. */
+export async function requireCustomerReferences(
+  client: PoolClient,
+  organizationId: number,
+  externalIds: readonly string[],
+): Promise<ReadonlyMap<string, CustomerReference>> {
+  const found = await findCustomerReferences(client, organizationId, externalIds)
+  const missing = externalIds.filter((externalId) => !found.has(externalId))
+  if (missing.length === 0) return found
+  await client.query(
+    `insert into customers (organization_id, external_id)
+     select $1, external_id from unnest($2::text[]) as named (external_id) order by external_id
+     on conflict do nothing`,
+    [organizationId, missing],
+  )
+  return new Map([...found, ...(await findCustomerReferences(client, organizationId, missing))])
+}
+
+async function findCustomerReferences(
+  client: PoolClient,
+  organizationId: number,
+  externalIds: readonly string[],
+): Promise<Map<string, CustomerReference>> {
+  const { rows } = await client.query<{ external_id: string; customer_id: number; registered: boolean }>(
+    `select external_id, customer_id, registered_at is not null as registered
+     from customers where organization_id = $1 and external_id = any($2)`,
+    [organizationId, externalIds],
+  )
+  return new Map(
+    rows.map((row) => [row.external_id, { customerId: row.customer_id, registered: row.registered }]),
+  )
+}
+
+/** The metrics of an organization by the code of the events they read. */
+export async function listMetricsByEventCode(
+  client: PoolClient,
+  organizationId: number,
+): Promise<ReadonlyMap<string, readonly CountedMetric[]>> {
+  const { rows } = await client.query<CountedMetric>(
+    `select id, event_code as "eventCode", aggregation, field_name as "fieldName"
+     from billable_metrics where organization_id = $1 order by id`,
+    [organizationId],
+  )
+  return Map.groupBy(rows, (metric) => metric.eventCode)
+}
+
+/** Which of the subscriptions that events name do not exist for their customer, by position. */
+export async function findUnknownSubscriptions(
+  client: PoolClient,
+  organizationId: number,
+  named: readonly { readonly customerId: number; readonly externalSubscriptionId: string }[],
+): Promise<ReadonlySet<number>> {
+  if (named.length === 0) return new Set()
+  const { rows } = await client.query<{ position: string }>(
+    `select named.position
+     from unnest($2::integer[], $3::text[]) with ordinality as named (customer_id, external_id, position)
+     where not exists (
+       select from subscriptions
+       where organization_id = $1 and customer_id = named.customer_id and external_id = named.external_id)`,
+    [organizationId, named.map((name) => name.customerId), named.map((name) => name.externalSubscriptionId)],
+  )
+  return new Set(rows.map((row) => Number(row.position) - 1))
+}
+
+/** Marks customers whose running charges no longer tell what they have used. Ids must be sorted. */
+export async function touchCustomers(
+  client: PoolClient,
+  organizationId: number,
+  customerIds: readonly number[],
+): Promise<void> {
+  await client.query(
+    `insert into touched_customers (customer_id, organization_id, touched_at)
+     select customer_id, $1, now() from unnest($2::integer[]) as touched (customer_id)
+     on conflict (customer_id) do update set touched_at = excluded.touched_at`,
+    [organizationId, customerIds],
+  )
+}

@@ -1,0 +1,39 @@
+import type { PoolClient } from 'pg'
+import { isoOfMicros } from '../../shared/metering/timestamp.ts'
+import type { UsageEvent } from '../../shared/metering/usage-event.ts'
+import { copyField, copyLines } from '../copy.ts'
+
+/** A raw event on its way into the table; immutable from then on. */
+export interface StoredUsageEvent {
+  readonly customerId: number
+  readonly eventKey: string
+  readonly receivedAt: string
+  readonly event: UsageEvent
+}
+
+/** Appends raw events. Their keys must have been claimed in the same transaction. */
+export async function insertUsageEvents(
+  client: PoolClient,
+  organizationId: number,
+  rows: readonly StoredUsageEvent[],
+): Promise<void> {
+  await copyLines(
+    client,
+    `usage_events (customer_id, organization_id, "timestamp", event_key, received_at, code, source, transaction_id,
+       external_subscription_id, properties)`,
+    rows.map(({ customerId, eventKey, receivedAt, event }) =>
+      [
+        customerId,
+        organizationId,
+        isoOfMicros(event.timestampMicros),
+        eventKey,
+        receivedAt,
+        copyField(event.code),
+        copyField(event.source),
+        copyField(event.transactionId),
+        copyField(event.externalSubscriptionId),
+        copyField(JSON.stringify(event.properties)),
+      ].join('\t'),
+    ),
+  )
+}

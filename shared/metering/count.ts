@@ -1,0 +1,7 @@
+import type { Aggregation } from './aggregations.ts'
+
+/** Every event is one unit. */
+export const count: Aggregation = {
+  needsField: false,
+  contribution: () => ({ value: '1' }),
+}

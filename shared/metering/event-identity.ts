@@ -1,0 +1,25 @@
+import { hash } from 'node:crypto'
+import { isRawNumber } from '../json/exact-json.ts'
+import type { UsageEvent } from './usage-event.ts'
+
+/** 128 bits, as hexadecimal text, that identify an event within its customer: of source and transaction id. */
+export function eventKey(event: Pick<UsageEvent, 'source' | 'transactionId'>): string {
+  // The length keeps ("a", "bc") and ("ab", "c") apart.
+  return hash('sha256', `${event.source.length}:${event.source}${event.transactionId}`).slice(0, 32)
+}
+
+/** 64 bits, as a signed integer, that tell a resend of an event from another event under the same identity. */
+export function contentHash(event: UsageEvent): bigint {
+  const time = event.timedByServer ? null : event.timestampMicros
+  const content = [event.code, event.externalSubscriptionId, time, canonical(event.properties)]
+  return BigInt.asIntN(64, BigInt(`0x${hash('sha256', JSON.stringify(content)).slice(0, 16)}`))
+}
+
+// The order of keys carries no meaning in JSON, so a resend may change it.
+function canonical(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || isRawNumber(value)) return value
+  if (Array.isArray(value)) return value.map(canonical)
+  return Object.entries(value)
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([key, inner]) => [key, canonical(inner)])
+}

@@ -1,0 +1,24 @@
+import { decimalOf } from '../json/exact-json.ts'
+import { assert } from '../errors.ts'
+import type { Aggregation } from './aggregations.ts'
+import { propertyAt } from './property.ts'
+
+/** Units are the sum of a property: a JSON number or a text that is a decimal. */
+export const sum: Aggregation = {
+  needsField: true,
+  contribution: (event, fieldName) => {
+    assert(fieldName !== null, 'a sum has no field')
+    const value = propertyAt(event.properties, fieldName)
+    if (value === undefined || value === null) return { reason: 'value_missing', details: { field: fieldName } }
+    if (Number.isSafeInteger(value)) return { value: String(value) }
+    const decimal = decimalOf(value)
+    if (decimal === undefined) {
+      return { reason: 'value_not_a_number', details: { field: fieldName, value: printable(value) } }
+    }
+    return { value: decimal.toFixed() }
+  },
+}
+
+function printable(value: unknown): string {
+  return (JSON.stringify(value) ?? 'undefined').slice(0, 200)
+}

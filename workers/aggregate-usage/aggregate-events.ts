@@ -1,0 +1,152 @@
+import type { Pool, PoolClient } from 'pg'
+import { inTransaction } from '../../db/transaction.ts'
+import { claimEventKeys, findContentConflicts } from '../../db/usage/event-keys.ts'
+import {
+  findUnknownSubscriptions,
+  listMetricsByEventCode,
+  requireCustomerReferences,
+  touchCustomers,
+} from '../../db/usage/ingest-references.ts'
+import { ensureUsagePartitions, monthOfMicros } from '../../db/usage/partitions.ts'
+import { mergeRollups } from '../../db/usage/rollups.ts'
+import { requireSeries, type SeriesIdentity } from '../../db/usage/series.ts'
+import { insertUnprocessedEvents, type UnprocessedEvent } from '../../db/usage/unprocessed-events.ts'
+import { insertUsageEvents } from '../../db/usage/usage-events.ts'
+import { assert } from '../../shared/errors.ts'
+import { countEvent } from '../../shared/metering/count-event.ts'
+import { RollupDeltas } from '../../shared/metering/rollup.ts'
+import type { ReceivedEvent } from './batch-merger.ts'
+import { attachCustomers, type IdentifiedEvent, separateDuplicates } from './identify.ts'
+
+/**
+ * Counts events of one organization exactly once, in one transaction: claims their identities, appends the new ones,
+ * adds them to the rollups and marks their customers. Running it again with the same events changes nothing.
+ */
+export async function aggregateEvents(
+  pool: Pool,
+  organizationId: number,
+  received: readonly ReceivedEvent[],
+): Promise<void> {
+  await ensurePartitionsOnce(pool, received)
+  await inTransaction(pool, async (client) => {
+    const externalIds = [...new Set(received.map(({ event }) => event.externalCustomerId))].sort()
+    const customers = await requireCustomerReferences(client, organizationId, externalIds)
+    const { first, resent } = separateDuplicates(attachCustomers(received, customers))
+    const newPositions = await claimEventKeys(client, organizationId, first)
+    const newEvents = first.filter((_, position) => newPositions.has(position))
+    const known = first.filter((_, position) => !newPositions.has(position))
+    const counted = await countInto(client, organizationId, newEvents)
+    await insertUsageEvents(client, organizationId, newEvents)
+    await mergeRollups(client, organizationId, counted.deltas.sorted())
+    await insertUnprocessedEvents(client, organizationId, [
+      ...counted.unprocessed,
+      ...(await unknownSubscriptions(client, organizationId, newEvents)),
+      ...newEvents.filter((event) => !event.registered).map((event) => unprocessed(event, 'customer_not_found')),
+      ...(await contentConflicts(client, organizationId, [...known, ...resent])),
+    ])
+    const touched = new Set(newEvents.map((event) => event.customerId))
+    await touchCustomers(client, organizationId, [...touched].sort((left, right) => left - right))
+  })
+}
+
+const knownMonths = new Set<string>()
+
+async function ensurePartitionsOnce(pool: Pool, received: readonly ReceivedEvent[]): Promise<void> {
+  const months = new Set(received.map(({ event }) => monthOfMicros(event.timestampMicros))).difference(knownMonths)
+  await ensureUsagePartitions(pool, months)
+  for (const month of months) knownMonths.add(month)
+}
+
+async function countInto(
+  client: PoolClient,
+  organizationId: number,
+  events: readonly IdentifiedEvent[],
+): Promise<{ deltas: RollupDeltas; unprocessed: UnprocessedEvent[] }> {
+  const metrics = await listMetricsByEventCode(client, organizationId)
+  const counted = events.map((event) => ({ event, ...countEvent(event.event, metrics.get(event.event.code) ?? []) }))
+  const seriesIds = await resolveSeries(
+    client,
+    organizationId,
+    counted.flatMap(({ event, contributions }) => contributions.map(({ metricId }) => seriesOf(event, metricId))),
+  )
+  const deltas = new RollupDeltas()
+  for (const { event, contributions } of counted) {
+    for (const { metricId, value } of contributions) {
+      const seriesId = seriesIds.get(seriesKey(seriesOf(event, metricId)))
+      assert(seriesId !== undefined, 'a series was not created')
+      deltas.add({ customerId: event.customerId, seriesId, timestampMicros: event.event.timestampMicros, value })
+    }
+  }
+  const unusable = counted.flatMap(({ event, unusable }) =>
+    unusable.map(({ metricId, reason, details }) => ({ ...unprocessed(event, reason, details), metricId })),
+  )
+  return { deltas, unprocessed: unusable }
+}
+
+function seriesOf(event: IdentifiedEvent, metricId: string): SeriesIdentity {
+  return {
+    customerId: event.customerId,
+    metricId,
+    externalSubscriptionId: event.event.externalSubscriptionId,
+  }
+}
+
+function seriesKey({ customerId, metricId, externalSubscriptionId }: SeriesIdentity): string {
+  return `${customerId}/${metricId}/${externalSubscriptionId === null ? '' : `=${externalSubscriptionId}`}`
+}
+
+async function resolveSeries(
+  client: PoolClient,
+  organizationId: number,
+  wanted: readonly SeriesIdentity[],
+): Promise<ReadonlyMap<string, string>> {
+  const distinct = [...new Map(wanted.map((identity) => [seriesKey(identity), identity]))]
+  const ids = await requireSeries(client, organizationId, distinct.map(([, identity]) => identity))
+  return new Map(distinct.map(([key], index) => [key, ids[index] ?? '']))
+}
+
+async function unknownSubscriptions(
+  client: PoolClient,
+  organizationId: number,
+  events: readonly IdentifiedEvent[],
+): Promise<UnprocessedEvent[]> {
+  const naming = events.flatMap((event) => {
+    const { externalSubscriptionId } = event.event
+    return externalSubscriptionId === null ? [] : [{ event, customerId: event.customerId, externalSubscriptionId }]
+  })
+  const unknown = await findUnknownSubscriptions(client, organizationId, naming)
+  return naming
+    .filter((_, position) => unknown.has(position))
+    .map(({ event, externalSubscriptionId }) =>
+      unprocessed(event, 'subscription_not_found', { external_subscription_id: externalSubscriptionId }),
+    )
+}
+
+// The first accepted content wins for ever; another content under the same identity is shown, never counted.
+async function contentConflicts(
+  client: PoolClient,
+  organizationId: number,
+  resent: readonly IdentifiedEvent[],
+): Promise<UnprocessedEvent[]> {
+  const conflicting = await findContentConflicts(client, organizationId, resent)
+  return resent
+    .filter((_, position) => conflicting.has(position))
+    .map((event) => unprocessed(event, 'duplicate_conflict', { event: JSON.stringify(event.event) }))
+}
+
+function unprocessed(
+  { customerId, eventKey, event }: IdentifiedEvent,
+  reason: UnprocessedEvent['reason'],
+  details: UnprocessedEvent['details'] = {},
+): UnprocessedEvent {
+  return {
+    customerId,
+    eventKey,
+    timestampMicros: event.timestampMicros,
+    code: event.code,
+    transactionId: event.transactionId,
+    metricId: null,
+    reason,
+    details,
+  }
+}

@@ -1,0 +1,35 @@
+import type { Pool } from 'pg'
+import { inTransaction } from '../../db/transaction.ts'
+import { requireCustomerReferences } from '../../db/usage/ingest-references.ts'
+import { insertUnprocessedEvents } from '../../db/usage/unprocessed-events.ts'
+import { assert } from '../../shared/errors.ts'
+import { eventKey } from '../../shared/metering/event-identity.ts'
+import type { ReceivedEvent } from './batch-merger.ts'
+
+/** Keeps an event that cannot be stored, as text, with the reason; it is listed among the unprocessed events. */
+export async function keepAside(
+  pool: Pool,
+  organizationId: number,
+  { event, receivedAt }: ReceivedEvent,
+  cause: unknown,
+): Promise<void> {
+  const error = cause instanceof Error ? cause.message : String(cause)
+  await inTransaction(pool, async (client) => {
+    const customers = await requireCustomerReferences(client, organizationId, [event.externalCustomerId])
+    const customer = customers.get(event.externalCustomerId)
+    assert(customer !== undefined, 'a customer reference was not created')
+    await insertUnprocessedEvents(client, organizationId, [
+      {
+        customerId: customer.customerId,
+        eventKey: eventKey(event),
+        timestampMicros: event.timestampMicros,
+        code: event.code,
+        transactionId: event.transactionId,
+        metricId: null,
+        reason: 'processing_failed',
+        // The event stands as text inside the JSON, so that nothing in it can be refused a second time.
+        details: { error, receivedAt, event: JSON.stringify(event) },
+      },
+    ])
+  })
+}

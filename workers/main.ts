@@ -1,0 +1,43 @@
+import { pino } from 'pino'
+import { createConnection, createPool } from '../db/connection.ts'
+import { openQueueBackend } from '../queues/backend.ts'
+import { Producer } from '../queues/producer.ts'
+import { readConfig } from '../shared/config.ts'
+import { runWorker } from './run-worker.ts'
+import { WORKERS } from './workers.ts'
+
+// Which processes exist is the Procfile's matter: each names its workers, none means all of them.
+const names = process.argv.slice(2)
+const unknown = names.filter((name) => !WORKERS.some((worker) => worker.queue === name))
+if (unknown.length > 0) {
+  console.error(`no such worker: ${unknown.join(', ')}; there are ${WORKERS.map((worker) => worker.queue).join(', ')}`)
+  process.exit(1)
+}
+
+const config = readConfig(process.env)
+const log = pino({ level: config.logLevel })
+const pool = createPool({ url: config.databaseUrl, role: 'tabkeeper_worker', max: config.databasePoolMax })
+const backend = await openQueueBackend(config, pool)
+const context = { pool, connection: createConnection(pool), backend, producer: new Producer(backend), log }
+const stops = await Promise.all(
+  WORKERS.filter((worker) => names.length === 0 || names.includes(worker.queue)).map((worker) =>
+    // Each definition is checked against its own queue's payload where it is defined.
+    runWorker(worker as Parameters<typeof runWorker>[0], context),
+  ),
+)
+log.info({ workers: names, queues: backend.kind }, 'working')
+
+let stopping = false
+async function stop(signal: string): Promise<void> {
+  if (stopping) return
+  stopping = true
+  log.info({ signal }, 'finishing the running jobs')
+  await Promise.all(stops.map((stopWorker) => stopWorker()))
+  await context.producer.close()
+  await backend.close()
+  await pool.end()
+  process.exit(0)
+}
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => void stop(signal))
+}

@@ -1,0 +1,69 @@
+import { UnrecoverableError, type Worker } from 'bullmq'
+import { Value } from 'typebox/value'
+import { type Payload, partitionNames, QUEUES, type QueueName } from '../queues/contracts.ts'
+import { AppError } from '../shared/errors.ts'
+import type { WorkerContext } from './context.ts'
+import type { WorkerDefinition } from './worker-definition.ts'
+
+/** Starts the worker on every partition of its queue. Answers with the function that stops it after its running jobs. */
+export async function runWorker<Name extends QueueName>(
+  definition: WorkerDefinition<Name>,
+  context: WorkerContext,
+): Promise<() => Promise<void>> {
+  const process = definition.open(context)
+  const log = context.log.child({ queue: definition.queue })
+  if (definition.schedule !== undefined) {
+    await context.producer.schedule(definition.queue, definition.schedule.payload, definition.schedule.everyMs)
+  }
+  const workers = partitionNames(definition.queue).map((name) => {
+    const worker = context.backend.createWorker(
+      name,
+      async (job) => {
+        const started = performance.now()
+        const outcome = await refuseRetryOfFinal(() => process(parsePayload(definition.queue, job.data)))
+        const durationMs = Math.round(performance.now() - started)
+        log[isQuiet(outcome) ? 'debug' : 'info']({ job: job.id, durationMs, ...outcome }, 'job done')
+      },
+      { concurrency: definition.concurrency },
+    )
+    worker.on('failed', (job, error) => {
+      log.error({ job: job?.id, attempt: job?.attemptsMade, err: error }, 'job failed')
+    })
+    return logErrors(worker, log)
+  })
+  return async () => {
+    await Promise.all(workers.map((worker) => worker.close()))
+  }
+}
+
+// A queue may hold jobs of an older release, so what the compiler knows is checked again.
+function parsePayload<Name extends QueueName>(queue: Name, payload: unknown): Payload<Name> {
+  const schema = QUEUES[queue].payload
+  if (Value.Check(schema, payload)) return payload as Payload<Name>
+  const [fault] = Value.Errors(schema, payload)
+  throw new UnrecoverableError(`payload of ${queue} does not fit its contract: ${fault?.instancePath} ${fault?.message}`)
+}
+
+async function refuseRetryOfFinal<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof AppError && !error.retryable) throw new UnrecoverableError(`${error.code}: ${error.message}`)
+    throw error
+  }
+}
+
+// A look that found nothing to do is not worth a line.
+function isQuiet(outcome: Readonly<Record<string, unknown>>): boolean {
+  return Object.values(outcome).every((value) => value === 0)
+}
+
+// BullMQ repeats an error event for every failed poll while the broker is away; one line a second tells as much.
+function logErrors(worker: Worker, log: WorkerContext['log']): Worker {
+  let lastLoggedAt = 0
+  return worker.on('error', (error) => {
+    if (Date.now() - lastLoggedAt < 1000) return
+    lastLoggedAt = Date.now()
+    log.warn({ err: error.message }, 'queue unavailable')
+  })
+}
