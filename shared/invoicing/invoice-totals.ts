@@ -1,0 +1,23 @@
+import { assert } from '../errors.ts'
+
+/** The sums of an invoice in minor units of its one currency. */
+export interface InvoiceTotals {
+  readonly currency: string
+  readonly subtotalMinor: bigint
+  readonly taxMinor: bigint
+  readonly totalMinor: bigint
+}
+
+/** Adds up rounded lines, all of the given currency. No tax is due yet. */
+export function invoiceTotals(
+  currency: string,
+  lines: readonly { readonly amountMinor: bigint; readonly currency: string }[],
+): InvoiceTotals {
+  assert(
+    lines.every((line) => line.currency === currency),
+    `an invoice in ${currency} has a line in another currency`,
+  )
+  const subtotalMinor = lines.reduce((sum, line) => sum + line.amountMinor, 0n)
+  const taxMinor = 0n
+  return { currency, subtotalMinor, taxMinor, totalMinor: subtotalMinor + taxMinor }
+}

@@ -1,0 +1,39 @@
+import type { BillingPeriod } from '../calendar/billing-period.ts'
+import { decimal } from '../money/decimal.ts'
+import { fromMinor } from '../money/round.ts'
+import type { RateComponent } from './components.ts'
+import type { Proration, RatedLine } from './rated-line.ts'
+import { ratedLine } from './rated-line.ts'
+
+/** The line of a fixed fee: fee × billed days / days of the whole period, multiplied first and divided once. */
+export function planFeeLine({
+  component,
+  period,
+  currency,
+}: {
+  component: RateComponent
+  period: BillingPeriod
+  currency: string
+}): RatedLine {
+  const fee = fromMinor(component.amountMinor, currency)
+  return ratedLine(
+    {
+      kind: 'plan_fee',
+      componentId: component.id,
+      description: component.displayName,
+      metricCode: null,
+      units: decimal('1'),
+      eventsCount: 0n,
+      unitAmount: fee,
+      amount: fee.times(period.billedDays).div(period.periodDays),
+      currency,
+      steps: [],
+      ...prorationOf(period),
+    },
+    period,
+  )
+}
+
+function prorationOf({ billedDays, periodDays }: BillingPeriod): { proration?: Proration } {
+  return billedDays === periodDays ? {} : { proration: { billedDays, periodDays } }
+}

@@ -1,0 +1,37 @@
+import type { BillingPeriod } from '../calendar/billing-period.ts'
+import { ZERO } from '../money/decimal.ts'
+import type { ComponentUsage, RateComponent, UsageComponent } from './components.ts'
+import { planFeeLine } from './plan-fee-line.ts'
+import type { RatedLine } from './rated-line.ts'
+import { usageLine } from './usage-line.ts'
+
+/** All that a price depends on; the same input gives the same lines for ever. */
+export interface RatingInput {
+  /** ISO 4217 code of the subscription. */
+  readonly currency: string
+  /** The period whose usage and arrears fees are billed; absent when only an advance fee is due. */
+  readonly period?: BillingPeriod | undefined
+  /** The period whose advance fees are due now: the one about to begin. Absent when none follows. */
+  readonly advancePeriod?: BillingPeriod | undefined
+  readonly components: readonly (RateComponent | UsageComponent)[]
+  /** By component id; a component that is not in it was not used. */
+  readonly usage: ReadonlyMap<string, ComponentUsage>
+}
+
+const NO_USAGE: ComponentUsage = { units: ZERO, eventsCount: 0n }
+
+/**
+ * The one rating engine (law 10): preview, current usage, threshold and invoice all get their lines here. Lines come in
+ * the order of the components. A usage component has a line even when nothing was used, so that a customer sees what is
+ * counted; a plan fee of zero has none.
+ */
+export function rateSubscription({ currency, period, advancePeriod, components, usage }: RatingInput): RatedLine[] {
+  return components.flatMap((component): RatedLine[] => {
+    const billedPeriod = component.kind === 'rate' && component.timing === 'advance' ? advancePeriod : period
+    if (billedPeriod === undefined) return []
+    if (component.kind === 'usage') {
+      return [usageLine({ component, usage: usage.get(component.id) ?? NO_USAGE, period: billedPeriod, currency })]
+    }
+    return component.amountMinor === 0n ? [] : [planFeeLine({ component, period: billedPeriod, currency })]
+  })
+}

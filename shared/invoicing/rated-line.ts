@@ -1,0 +1,44 @@
+import type { BillingPeriod } from '../calendar/billing-period.ts'
+import { assert } from '../errors.ts'
+import type { Exact } from '../money/decimal.ts'
+import { roundHalfAwayFromZero } from '../money/round.ts'
+import type { PricingStep } from '../pricing/pricing.ts'
+
+/** One line of an invoice or of current usage, with all that explains its amount. */
+export interface RatedLine {
+  readonly kind: 'plan_fee' | 'usage'
+  readonly componentId: string
+  readonly description: string
+  readonly metricCode: string | null
+  readonly units: Exact
+  readonly eventsCount: bigint
+  /** Major units, for display: a plan fee before proration, a usage amount divided by its units. */
+  readonly unitAmount: Exact
+  /** Major units, exact, before the one rounding. */
+  readonly amount: Exact
+  /** The amount in minor units of the currency, rounded half away from zero. */
+  readonly amountMinor: bigint
+  readonly currency: string
+  readonly periodStart: Temporal.Instant
+  readonly periodEnd: Temporal.Instant
+  /** How usage became the amount; none on a plan fee. */
+  readonly steps: readonly PricingStep[]
+  /** Present when a fee is due for a part of its period only. */
+  readonly proration?: Proration
+}
+
+export interface Proration {
+  readonly billedDays: number
+  readonly periodDays: number
+}
+
+/** A line with its period and its rounded amount: the only rounding there is (law 7). */
+export function ratedLine(
+  line: Omit<RatedLine, 'amountMinor' | 'periodStart' | 'periodEnd'>,
+  period: BillingPeriod,
+): RatedLine {
+  const amountMinor = roundHalfAwayFromZero(line.amount, line.currency)
+  // What is owed to the customer is a line kind of its own, never a price below zero.
+  assert(amountMinor >= 0n, `a ${line.kind} line was rated below zero`)
+  return { ...line, amountMinor, periodStart: period.start, periodEnd: period.end }
+}

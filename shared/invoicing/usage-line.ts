@@ -1,0 +1,35 @@
+import type { BillingPeriod } from '../calendar/billing-period.ts'
+import { priceCharge } from '../pricing/charge-models.ts'
+import type { ComponentUsage, UsageComponent } from './components.ts'
+import type { RatedLine } from './rated-line.ts'
+import { ratedLine } from './rated-line.ts'
+
+/** The line of what a metric counted; units below zero are shown and priced as none. */
+export function usageLine({
+  component,
+  usage,
+  period,
+  currency,
+}: {
+  component: UsageComponent
+  usage: ComponentUsage
+  period: BillingPeriod
+  currency: string
+}): RatedLine {
+  const { units, unitAmount, amount, steps } = priceCharge(component.charge, usage.units)
+  return ratedLine(
+    {
+      kind: 'usage',
+      componentId: component.id,
+      description: component.displayName,
+      metricCode: component.metric.code,
+      units,
+      eventsCount: usage.eventsCount,
+      unitAmount,
+      amount,
+      currency,
+      steps,
+    },
+    period,
+  )
+}
