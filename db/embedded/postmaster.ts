@@ -102,5 +102,5 @@ function readPostmasterPid(data: string): number | undefined {
 
 function isPostmaster(pid: number, data: string): boolean {
   const words = commandLine(pid)
-  return words !== undefined && /postgres$/.test(words[0] ?? '') && words.includes(data)
+  return words?.[0]?.endsWith('postgres') === true && words.includes(data)
 }

@@ -1,8 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-
-/** Databases of the Redis that the checks start. One that is given instead must have as many. */
-export const TEST_REDIS_DATABASES = 1024
+import { TEST_REDIS_DATABASES } from '../../cli/check/redis-server.ts'
 
 let url: string | undefined
 
