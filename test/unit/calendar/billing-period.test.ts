@@ -188,6 +188,19 @@ describe('periods of a subscription', () => {
     expect(show(period, 'America/St_Johns')).toBe('2009-10-31T23:15 2009-12-01T00:00 30/30')
   })
 
+  test('an end in that repeated hour bills the first day of the period', () => {
+    const timeZone = 'America/St_Johns'
+    const november = billingPeriodAt({
+      startedAt: instant('2009-10-15T12:00:00Z'),
+      at: instant('2009-11-15T12:00:00Z'),
+      interval: 'monthly',
+      billingTime: 'calendar',
+      timeZone,
+    })
+    const cut = truncatePeriod(november, instant('2009-11-01T02:45:00Z'), timeZone)
+    expect(show(cut, timeZone)).toBe('2009-11-01T00:00 2009-10-31T23:15 1/30')
+  })
+
   test('no period is asked for before the start', () => {
     const schedule: BillingSchedule = {
       startedAt: instant('2024-01-15T10:30:00Z'),

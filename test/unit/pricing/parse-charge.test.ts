@@ -139,6 +139,11 @@ describe.each<[PricedModel, string]>([
     ['end with an open one', [range('0', '10'), range('11', '20')], ['1.to_value range_last_closed']],
     ['even when there is one only', [range('0', '10')], ['0.to_value range_last_closed']],
     ['are open at the end only', [range('0', 'null'), range('11', 'null')], ['0.to_value range_open_before_last']],
+    [
+      'do not end below their own start',
+      [range('0', '10'), range('11', '10.5'), range('10.5', 'null')],
+      ['1.to_value range_descending'],
+    ],
     ['do not descend', [range('0', '10'), range('11', '5'), range('6', 'null')], ['1.to_value range_descending']],
     ['hold something', [range('0', '10'), range('10', '10'), range('11', 'null')], ['1.to_value range_descending']],
   ])('%s', (_rule, list, expected) => {
