@@ -26,7 +26,7 @@ export type SubscriptionStatus =
   | 'superseded'
   | 'errored'
 export type InvoiceStatus = 'draft' | 'finalized' | 'voided'
-export type InvoiceKind = 'subscription_create' | 'subscription_cycle' | 'subscription_end'
+export type InvoiceKind = 'subscription_create' | 'subscription_cycle'
 export type UnprocessedReason =
   | 'customer_not_found'
   | 'metric_not_found'

@@ -1,7 +1,10 @@
 import type { Pool, PoolClient } from 'pg'
 
 /** Runs the work in one transaction on a connection of its own; rolled back when the work throws. */
-export async function inTransaction<Result>(pool: Pool, work: (client: PoolClient) => Promise<Result>): Promise<Result> {
+export async function inTransaction<Result>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<Result>,
+): Promise<Result> {
   const client = await pool.connect()
   let broken: Error | undefined
   try {

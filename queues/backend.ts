@@ -23,7 +23,9 @@ export interface QueueBackend {
 
 /** Opens the backend that the configuration names. Throws when a Redis there does not keep what it accepts. */
 export async function openQueueBackend(config: Config, pool: Pool): Promise<QueueBackend> {
-  return config.redisUrl === undefined ? postgresBackend(pool) : await redisBackend(config.redisUrl, config.redisDurability)
+  return config.redisUrl === undefined
+    ? postgresBackend(pool)
+    : await redisBackend(config.redisUrl, config.redisDurability)
 }
 
 function postgresBackend(pool: Pool): QueueBackend {
@@ -58,7 +60,8 @@ async function redisBackend(url: string, durability: Config['redisDurability']):
   return {
     kind: 'redis',
     createQueue: (name, options) => new Queue(name, { ...options, connection }),
-    createWorker: (name, processor, options) => new Worker(name, processor, { ...WORKER_OPTIONS, ...options, connection }),
+    createWorker: (name, processor, options) =>
+      new Worker(name, processor, { ...WORKER_OPTIONS, ...options, connection }),
     close: async () => {
       await connection.quit()
     },

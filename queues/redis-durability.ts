@@ -16,5 +16,8 @@ async function requireSetting(redis: Redis, name: string, accepted: readonly str
   if (accepted.includes(value)) return
   const remedy =
     name === 'appendfsync' ? '; or set REDIS_DURABILITY=everysec to accept losing up to a second with the machine' : ''
-  throw new AppError('queue_unavailable', `Redis has ${name} ${value}; queues need ${name} ${accepted.join(' or ')}${remedy}`)
+  throw new AppError(
+    'queue_unavailable',
+    `Redis has ${name} ${value}; queues need ${name} ${accepted.join(' or ')}${remedy}`,
+  )
 }

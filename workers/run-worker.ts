@@ -41,7 +41,9 @@ function parsePayload<Name extends QueueName>(queue: Name, payload: unknown): Pa
   const schema = QUEUES[queue].payload
   if (Value.Check(schema, payload)) return payload as Payload<Name>
   const [fault] = Value.Errors(schema, payload)
-  throw new UnrecoverableError(`payload of ${queue} does not fit its contract: ${fault?.instancePath} ${fault?.message}`)
+  throw new UnrecoverableError(
+    `payload of ${queue} does not fit its contract: ${fault?.instancePath} ${fault?.message}`,
+  )
 }
 
 async function refuseRetryOfFinal<Result>(work: () => Promise<Result>): Promise<Result> {

@@ -199,8 +199,11 @@ create table subscriptions (
 create unique index subscriptions_live_external_id on subscriptions (organization_id, external_id)
   where status not in ('cancelled', 'completed', 'superseded');
 create index subscriptions_by_customer on subscriptions (customer_id);
+-- Due work is found across organizations by real time, and per organization by its test clock.
 create index subscriptions_due_billing on subscriptions (next_billing_at) where next_billing_at is not null;
+create index subscriptions_due_billing_of on subscriptions (organization_id, next_billing_at) where next_billing_at is not null;
 create index subscriptions_due_lifecycle on subscriptions (next_lifecycle_at) where next_lifecycle_at is not null;
+create index subscriptions_due_lifecycle_of on subscriptions (organization_id, next_lifecycle_at) where next_lifecycle_at is not null;
 
 -- Raw events are immutable facts (law 3). Monthly partitions by event time are added by the worker that first needs them.
 create table usage_events (
@@ -308,7 +311,8 @@ create table invoices (
   organization_id integer not null references organizations,
   issuer_id uuid not null references issuers,
   subscription_id uuid references subscriptions,
-  kind text not null check (kind in ('subscription_create', 'subscription_cycle', 'subscription_end')),
+  -- subscription_create: what is due in advance at the start; subscription_cycle: the end of a period, the last included.
+  kind text not null check (kind in ('subscription_create', 'subscription_cycle')),
   period_start timestamptz not null,
   period_end timestamptz not null,
   sequence integer not null default 0,
@@ -335,6 +339,7 @@ create unique index invoices_claim on invoices (subscription_id, kind, period_st
 create unique index invoices_number on invoices (issuer_id, number);
 create index invoices_by_organization on invoices (organization_id, id);
 create index invoices_due_finalization on invoices (finalize_at) where status = 'draft';
+create index invoices_due_finalization_of on invoices (organization_id, finalize_at) where status = 'draft';
 
 create table invoice_lines (
   customer_id integer not null,

@@ -35,9 +35,7 @@ async function findCustomerReferences(
      from customers where organization_id = $1 and external_id = any($2)`,
     [organizationId, externalIds],
   )
-  return new Map(
-    rows.map((row) => [row.external_id, { customerId: row.customer_id, registered: row.registered }]),
-  )
+  return new Map(rows.map((row) => [row.external_id, { customerId: row.customer_id, registered: row.registered }]))
 }
 
 /** The metrics of an organization by the code of the events they read. */

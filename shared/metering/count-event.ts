@@ -24,7 +24,10 @@ export interface UnusableEvent {
 /** Counts one event for the metrics of its code; an event may count for one metric and be unusable for another. */
 export function countEvent(event: UsageEvent, metricsOfCode: readonly CountedMetric[]): CountedEvent {
   if (metricsOfCode.length === 0) {
-    return { contributions: [], unusable: [{ metricId: null, reason: 'metric_not_found', details: { code: event.code } }] }
+    return {
+      contributions: [],
+      unusable: [{ metricId: null, reason: 'metric_not_found', details: { code: event.code } }],
+    }
   }
   const contributions: { metricId: string; value: string }[] = []
   const unusable: UnusableEvent[] = []

@@ -16,7 +16,8 @@ export function propertyAt(properties: Readonly<Record<string, unknown>>, fieldN
   if (Object.hasOwn(properties, path)) return properties[path]
   let value: unknown = properties
   for (const key of path.split('.')) {
-    if (typeof value !== 'object' || value === null || isRawNumber(value) || !Object.hasOwn(value, key)) return undefined
+    if (typeof value !== 'object' || value === null || isRawNumber(value) || !Object.hasOwn(value, key))
+      return undefined
     value = (value as Record<string, unknown>)[key]
   }
   return value

@@ -3,7 +3,8 @@ import { decimalOf } from '../json/exact-json.ts'
 const EARLIEST_MICROS = Date.UTC(2000, 0) * 1000
 const LATEST_MICROS = Date.UTC(2100, 0) * 1000
 
-const ISO_WITH_OFFSET = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,30}))?\s?([Zz]|[+-]\d{2}:?\d{2}|[+-]\d{2})$/
+const ISO_WITH_OFFSET =
+  /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,30}))?\s?([Zz]|[+-]\d{2}:?\d{2}|[+-]\d{2})$/
 
 /**
  * Microseconds since the epoch of an ISO 8601 time with an offset, or of seconds since 1970 (a number or its text,

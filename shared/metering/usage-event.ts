@@ -79,7 +79,11 @@ function readTimestamp(value: unknown, receivedAtMicros: number, refuse: Refuse)
   if (value == null) return receivedAtMicros
   const micros = parseTimestampMicros(value)
   if (micros !== undefined) return micros
-  refuse('timestamp', 'must be ISO 8601 with an offset, or seconds since 1970, between the years 2000 and 2100', 'timestamp')
+  refuse(
+    'timestamp',
+    'must be ISO 8601 with an offset, or seconds since 1970, between the years 2000 and 2100',
+    'timestamp',
+  )
   return 0
 }
 

@@ -45,7 +45,11 @@ export async function aggregateEvents(
       ...(await contentConflicts(client, organizationId, [...known, ...resent])),
     ])
     const touched = new Set(newEvents.map((event) => event.customerId))
-    await touchCustomers(client, organizationId, [...touched].sort((left, right) => left - right))
+    await touchCustomers(
+      client,
+      organizationId,
+      [...touched].sort((left, right) => left - right),
+    )
   })
 }
 
@@ -101,7 +105,11 @@ async function resolveSeries(
   wanted: readonly SeriesIdentity[],
 ): Promise<ReadonlyMap<string, string>> {
   const distinct = [...new Map(wanted.map((identity) => [seriesKey(identity), identity]))]
-  const ids = await requireSeries(client, organizationId, distinct.map(([, identity]) => identity))
+  const ids = await requireSeries(
+    client,
+    organizationId,
+    distinct.map(([, identity]) => identity),
+  )
   return new Map(distinct.map(([key], index) => [key, ids[index] ?? '']))
 }
 

@@ -25,7 +25,8 @@ export async function aggregateOrBisect(
     if (!isFaultOfContent(error)) throw error
     log.warn({ err: error, organizationId, events: events.length }, 'bisecting a batch that cannot be stored')
     const outcomes: PromiseSettledResult<void>[] = []
-    for (const batch of batches) outcomes.push(...(await Promise.allSettled([bisect(pool, organizationId, batch.events)])))
+    for (const batch of batches)
+      outcomes.push(...(await Promise.allSettled([bisect(pool, organizationId, batch.events)])))
     return outcomes
   }
 }

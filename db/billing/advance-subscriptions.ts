@@ -1,0 +1,24 @@
+import { sql } from 'kysely'
+import type { DueBill } from '../../shared/invoicing/due-bill.ts'
+import type { OrganizationTransaction } from '../connection.ts'
+
+/** Moves subscriptions on to the period after their bill. */
+export async function advanceSubscriptions(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  advances: readonly { readonly subscriptionId: string; readonly next: DueBill['next'] }[],
+): Promise<void> {
+  if (advances.length === 0) return
+  const rows = advances.map(({ subscriptionId, next }) => ({
+    id: subscriptionId,
+    current_period_start: next.currentPeriodStart,
+    current_period_end: next.currentPeriodEnd,
+    next_billing_at: next.nextBillingAt,
+  }))
+  await sql`
+    update subscriptions set current_period_start = advance.current_period_start,
+      current_period_end = advance.current_period_end, next_billing_at = advance.next_billing_at, updated_at = now()
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      as advance (id uuid, current_period_start timestamptz, current_period_end timestamptz, next_billing_at timestamptz)
+    where subscriptions.id = advance.id and subscriptions.organization_id = ${organizationId}`.execute(transaction)
+}

@@ -1,0 +1,97 @@
+import type { OrganizationTransaction } from '../connection.ts'
+import { instantValue } from '../instant.ts'
+
+/** A subscription as billing sees it. */
+export type BilledSubscription = Awaited<ReturnType<typeof selectBilled>>[number]
+
+/**
+ * Locks those of the subscriptions whose bill is due; others, and those that another worker holds, are left out. The
+ * locks last until the transaction ends.
+ */
+export async function lockDueSubscriptions(
+  transaction: OrganizationTransaction,
+  {
+    organizationId,
+    subscriptionIds,
+    now,
+  }: { organizationId: number; subscriptionIds: readonly string[]; now: Temporal.Instant },
+): Promise<BilledSubscription[]> {
+  const locked = await transaction
+    .selectFrom('subscriptions')
+    .select('id')
+    .where('organizationId', '=', organizationId)
+    .where('id', 'in', subscriptionIds)
+    .where('nextBillingAt', '<=', instantValue(now))
+    .orderBy('id')
+    .forUpdate()
+    .skipLocked()
+    .execute()
+  return locked.length === 0
+    ? []
+    : await selectBilled(
+        transaction,
+        organizationId,
+        locked.map(({ id }) => id),
+      )
+}
+
+/** The subscriptions of the ids given. */
+export async function listBilledSubscriptions(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  subscriptionIds: readonly string[],
+): Promise<BilledSubscription[]> {
+  return subscriptionIds.length === 0 ? [] : await selectBilled(transaction, organizationId, subscriptionIds)
+}
+
+/** The subscriptions of the customers that have a running period. */
+export async function listRunningSubscriptions(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  customerIds: readonly number[],
+): Promise<BilledSubscription[]> {
+  const running = await transaction
+    .selectFrom('subscriptions')
+    .select('id')
+    .where('organizationId', '=', organizationId)
+    .where('customerId', 'in', customerIds)
+    .where('currentPeriodStart', 'is not', null)
+    .execute()
+  return await listBilledSubscriptions(
+    transaction,
+    organizationId,
+    running.map(({ id }) => id),
+  )
+}
+
+async function selectBilled(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  subscriptionIds: readonly string[],
+) {
+  return await transaction
+    .selectFrom('subscriptions')
+    .innerJoin('planVersions', 'planVersions.id', 'subscriptions.planVersionId')
+    .innerJoin('issuers', 'issuers.id', 'subscriptions.issuerId')
+    .select([
+      'subscriptions.id',
+      'subscriptions.customerId',
+      'subscriptions.externalId',
+      'subscriptions.planVersionId',
+      'subscriptions.issuerId',
+      'subscriptions.currency',
+      'subscriptions.timeZone',
+      'subscriptions.billingTime',
+      'subscriptions.startedAt',
+      'subscriptions.endedAt',
+      'subscriptions.currentPeriodStart',
+      'subscriptions.currentPeriodEnd',
+      'subscriptions.nextBillingAt',
+      'planVersions.billingInterval as interval',
+      'issuers.gracePeriodSeconds',
+    ])
+    .where('subscriptions.organizationId', '=', organizationId)
+    .where('subscriptions.id', 'in', subscriptionIds)
+    .orderBy('subscriptions.id')
+    .execute()
+}

@@ -1,0 +1,85 @@
+import { billingPeriodAt, truncatePeriod } from '../../shared/calendar/billing-period.ts'
+import { assert } from '../../shared/errors.ts'
+import { type InvoiceTotals, invoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
+import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
+import type { OrganizationTransaction } from '../connection.ts'
+import { type BilledSubscription, listBilledSubscriptions } from './billed-subscriptions.ts'
+import type { LockedDraft } from './finalize-invoices.ts'
+import { loadRatings } from './load-rating.ts'
+import { type RefreshedDraft, updateDrafts } from './write-invoices.ts'
+
+/**
+ * Rates the usage of drafts again, so that what arrived during their grace period is billed. Answers with the totals by
+ * invoice. Fees were fixed when the draft was issued.
+ */
+export async function refreshDrafts(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  drafts: readonly LockedDraft[],
+): Promise<ReadonlyMap<string, InvoiceTotals>> {
+  const subscriptions = await subscriptionsOf(transaction, organizationId, drafts)
+  const ratings = await loadRatings(
+    transaction,
+    organizationId,
+    drafts.map((draft) => ({ ...ratedPeriod(draft, subscriptions), advancePeriod: undefined })),
+  )
+  const fees = await listFees(transaction, organizationId, drafts)
+  const refreshed = drafts.map((draft, index): RefreshedDraft => {
+    const input = ratings[index]?.input
+    assert(input !== undefined, `draft ${draft.id} was not rated`)
+    const usageLines = rateSubscription({
+      ...input,
+      components: input.components.filter(({ kind }) => kind === 'usage'),
+    })
+    const feeLines = (fees.get(draft.id) ?? []).map((fee) => ({
+      amountMinor: BigInt(fee.amountMinor),
+      currency: draft.currency,
+    }))
+    return { id: draft.id, usageLines, totals: invoiceTotals(draft.currency, [...feeLines, ...usageLines]) }
+  })
+  await updateDrafts(transaction, organizationId, refreshed)
+  return new Map(refreshed.map(({ id, totals }) => [id, totals]))
+}
+
+async function subscriptionsOf(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  drafts: readonly LockedDraft[],
+): Promise<ReadonlyMap<string, BilledSubscription>> {
+  const ids = new Set(drafts.map(({ subscriptionId }) => subscriptionId).filter((id) => id !== null))
+  const subscriptions = await listBilledSubscriptions(transaction, organizationId, [...ids])
+  return new Map(subscriptions.map((subscription) => [subscription.id, subscription]))
+}
+
+function ratedPeriod(draft: LockedDraft, subscriptions: ReadonlyMap<string, BilledSubscription>) {
+  const subscription = subscriptions.get(draft.subscriptionId ?? '')
+  assert(subscription !== undefined, `draft ${draft.id} has no subscription`)
+  // What is billed at the start of a subscription has no usage behind it.
+  if (draft.kind === 'subscription_create') return { subscription, period: undefined }
+  const whole = billingPeriodAt({ ...subscription, at: draft.periodStart })
+  return { subscription, period: truncatePeriod(whole, draft.periodEnd, subscription.timeZone) }
+}
+
+async function listFees(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  drafts: readonly LockedDraft[],
+): Promise<ReadonlyMap<string, readonly { readonly amountMinor: string }[]>> {
+  const rows = await transaction
+    .selectFrom('invoiceLines')
+    .select(['invoiceId', 'amountMinor'])
+    .where('organizationId', '=', organizationId)
+    .where(
+      'customerId',
+      'in',
+      drafts.map(({ customerId }) => customerId),
+    )
+    .where(
+      'invoiceId',
+      'in',
+      drafts.map(({ id }) => id),
+    )
+    .where('kind', '<>', 'usage')
+    .execute()
+  return Map.groupBy(rows, (row) => row.invoiceId)
+}

@@ -1,0 +1,52 @@
+import { sql } from 'kysely'
+import type { OrganizationTransaction } from '../connection.ts'
+
+/** An invoice whose total is owed from now on. */
+export interface PostedInvoice {
+  readonly invoiceId: string
+  readonly customerId: number
+  readonly currency: string
+  readonly totalMinor: bigint
+  readonly finalizedAt: Temporal.Instant
+}
+
+/**
+ * Posts finalized invoices: the customer's receivable against revenue. Once per invoice; posting it a second time fails
+ * the transaction. An invoice of zero moves nothing.
+ */
+export async function postInvoices(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  invoices: readonly PostedInvoice[],
+): Promise<void> {
+  const rows = invoices
+    .filter(({ totalMinor }) => totalMinor > 0n)
+    .map(({ invoiceId, customerId, currency, totalMinor, finalizedAt }) => ({
+      invoice_id: invoiceId,
+      customer_id: customerId,
+      currency,
+      amount_minor: totalMinor.toString(),
+      posted_at: finalizedAt,
+    }))
+  if (rows.length === 0) return
+  const posted = sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+    as posted (invoice_id uuid, customer_id integer, currency text, amount_minor bigint, posted_at timestamptz)`
+  await sql`
+    insert into ledger_accounts (organization_id, customer_id, kind, currency)
+    select distinct ${organizationId}::integer, account.customer_id, account.kind, posted.currency
+    from ${posted} cross join lateral (values (posted.customer_id, 'receivable'), (null, 'revenue')) as account (customer_id, kind)
+    order by 2, 3, 4
+    on conflict do nothing`.execute(transaction)
+  await sql`
+    insert into ledger_postings (organization_id, customer_id, debit_account_id, credit_account_id, amount_minor, currency,
+      reason, reference_kind, reference_id, posted_at)
+    select ${organizationId}, posted.customer_id, receivable.id, revenue.id, posted.amount_minor, posted.currency,
+      'invoice_finalized', 'invoice', posted.invoice_id, posted.posted_at
+    from ${posted}
+    join ledger_accounts receivable on receivable.organization_id = ${organizationId}
+      and receivable.customer_id = posted.customer_id and receivable.kind = 'receivable' and receivable.currency = posted.currency
+    join ledger_accounts revenue on revenue.organization_id = ${organizationId}
+      and revenue.customer_id is null and revenue.kind = 'revenue' and revenue.currency = posted.currency`.execute(
+    transaction,
+  )
+}

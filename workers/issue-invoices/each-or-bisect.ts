@@ -1,0 +1,26 @@
+import type { Logger } from 'pino'
+
+/**
+ * Runs the work on all ids at once; when that fails, on halves of them, down to the one at fault, so that it holds up
+ * no other. Answers with the sum of what the work reports; throws the first failure after all others are done.
+ */
+export async function eachOrBisect(
+  ids: readonly string[],
+  log: Logger,
+  work: (ids: readonly string[]) => Promise<number>,
+): Promise<number> {
+  try {
+    return await work(ids)
+  } catch (error) {
+    if (ids.length === 1) throw error
+    log.warn({ err: error, ids: ids.length }, 'bisecting a chunk that failed')
+    const middle = Math.ceil(ids.length / 2)
+    const halves = await Promise.allSettled([
+      eachOrBisect(ids.slice(0, middle), log, work),
+      eachOrBisect(ids.slice(middle), log, work),
+    ])
+    const failure = halves.find((half) => half.status === 'rejected')
+    if (failure !== undefined) throw failure.reason
+    return halves.reduce((sum, half) => sum + (half.status === 'fulfilled' ? half.value : 0), 0)
+  }
+}

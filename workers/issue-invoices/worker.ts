@@ -1,0 +1,37 @@
+import { finalizeDrafts } from '../../db/billing/finalize-drafts.ts'
+import { withOrganization } from '../../db/connection.ts'
+import { defineWorker } from '../worker-definition.ts'
+import { eachOrBisect } from './each-or-bisect.ts'
+import { findDueWork } from './find-due-work.ts'
+import { issueBills } from './issue-bills.ts'
+
+/** Finds what is due, bills chunks of subscriptions, and finalizes drafts when their grace period is over. */
+export const issueInvoices = defineWorker({
+  queue: 'issue-invoices',
+  concurrency: 2,
+  schedule: { everyMs: 1000, payload: { task: 'find-due' } },
+  open:
+    ({ connection, producer, log }) =>
+    async (payload) => {
+      switch (payload.task) {
+        case 'find-due':
+          return { chunks: await findDueWork(connection, producer) }
+        case 'issue': {
+          const { organizationId, subscriptionIds } = payload
+          const invoices = await eachOrBisect(subscriptionIds, log, (ids) =>
+            issueBills(connection, organizationId, ids),
+          )
+          return { organizationId, subscriptions: subscriptionIds.length, invoices }
+        }
+        case 'finalize': {
+          const { organizationId, invoiceIds } = payload
+          const invoices = await eachOrBisect(invoiceIds, log, (ids) =>
+            withOrganization(connection, organizationId, (transaction) =>
+              finalizeDrafts(transaction, { organizationId, invoiceIds: ids, onlyDue: true }),
+            ),
+          )
+          return { organizationId, invoices }
+        }
+      }
+    },
+})

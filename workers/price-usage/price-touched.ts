@@ -1,0 +1,42 @@
+import { listRunningSubscriptions, type BilledSubscription } from '../../db/billing/billed-subscriptions.ts'
+import { loadRatings } from '../../db/billing/load-rating.ts'
+import { saveRunningCharges } from '../../db/billing/running-charges.ts'
+import { organizationNow } from '../../db/clock.ts'
+import type { OrganizationTransaction } from '../../db/connection.ts'
+import { takeTouchedCustomers } from '../../db/usage/touched-customers.ts'
+import { billingPeriodAt } from '../../shared/calendar/billing-period.ts'
+import { assert } from '../../shared/errors.ts'
+import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
+
+/**
+ * Takes the marks of customers and writes down what their running periods cost so far. Usage that is committed while
+ * this runs marks its customer again. Answers with the number of customers.
+ */
+export async function priceTouched(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  customerIds: readonly number[],
+): Promise<number> {
+  const taken = await takeTouchedCustomers(transaction, organizationId, customerIds)
+  if (taken.length === 0) return 0
+  const now = await organizationNow(transaction, organizationId)
+  const subscriptions = await listRunningSubscriptions(transaction, organizationId, taken)
+  const requests = subscriptions.map((subscription) => ({
+    subscription,
+    period: runningPeriod(subscription),
+    advancePeriod: undefined,
+  }))
+  const ratings = await loadRatings(transaction, organizationId, requests)
+  const charges = requests.flatMap(({ subscription }, index) => {
+    const input = ratings[index]?.input
+    assert(input !== undefined, 'a running period was not rated')
+    return rateSubscription(input).map((line) => ({ subscription, line }))
+  })
+  await saveRunningCharges(transaction, { organizationId, pricedAt: now, subscriptions, charges })
+  return taken.length
+}
+
+function runningPeriod(subscription: BilledSubscription) {
+  assert(subscription.currentPeriodStart !== null, `subscription ${subscription.id} has no running period`)
+  return billingPeriodAt({ ...subscription, at: subscription.currentPeriodStart })
+}

@@ -1,0 +1,26 @@
+import type { OutboxTopic } from '../../db/outbox.ts'
+import type { Payload, QueueName } from '../../queues/contracts.ts'
+
+interface Job<Name extends QueueName> {
+  readonly queue: Name
+  readonly payload: Payload<Name>
+}
+
+type LookingJob = Job<'run-lifecycle'> | Job<'issue-invoices'>
+
+const LIFECYCLE: LookingJob = { queue: 'run-lifecycle', payload: {} }
+const BILLING: LookingJob = { queue: 'issue-invoices', payload: { task: 'find-due' } }
+
+/** Which look at once what a domain change may have made due; the schedules would find it a moment later. */
+const ROUTES: Partial<Record<OutboxTopic, readonly LookingJob[]>> = {
+  'subscription.created': [LIFECYCLE, BILLING],
+  'subscription.activated': [BILLING],
+  'subscription.cancelled': [LIFECYCLE],
+  'subscription.ended': [BILLING],
+  'test_clock.advancing': [LIFECYCLE, BILLING],
+}
+
+/** The jobs that a batch of announcements asks for, each once. */
+export function jobsOf(topics: readonly OutboxTopic[]): readonly LookingJob[] {
+  return [...new Set(topics.flatMap((topic) => ROUTES[topic] ?? []))]
+}

@@ -1,0 +1,30 @@
+import { listUnrelayed, markRelayed } from '../../db/outbox-relay.ts'
+import { defineWorker } from '../worker-definition.ts'
+import { jobsOf } from './routes.ts'
+
+const BATCH = 500
+
+/**
+ * Turns outbox rows into jobs. A crash between the jobs and the mark, or two relays at once, repeat the jobs and never
+ * lose them: every job made here looks up what is due and may run twice.
+ */
+export const relayOutbox = defineWorker({
+  queue: 'relay-outbox',
+  concurrency: 1,
+  schedule: { everyMs: 500, payload: {} },
+  open:
+    ({ connection, producer }) =>
+    async () => {
+      let relayed = 0
+      for (;;) {
+        const rows = await listUnrelayed(connection, BATCH)
+        for (const { queue, payload } of jobsOf(rows.map((row) => row.topic))) await producer.enqueue(queue, payload)
+        await markRelayed(
+          connection,
+          rows.map((row) => row.id),
+        )
+        relayed += rows.length
+        if (rows.length < BATCH) return { relayed }
+      }
+    },
+})
