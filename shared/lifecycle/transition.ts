@@ -1,5 +1,6 @@
-import { type BillingSchedule, billingPeriodAt } from '../calendar/billing-period.ts'
+import type { BillingSchedule } from '../calendar/billing-period.ts'
 import { assert } from '../errors.ts'
+import { activeState } from '../subscriptions/open-subscription.ts'
 
 /** A subscription whose next step is due. */
 export interface LifecycleState extends BillingSchedule {
@@ -34,16 +35,15 @@ export function lifecycleTransition(state: LifecycleState): Transition {
 
 // A future start is billed from that start, however late the machine gets to it.
 function start(state: LifecycleState): Transition {
-  const first = billingPeriodAt({ ...state, at: state.startedAt })
-  const firstEnd = state.endedAt === null ? first.end : earlier(first.end, state.endedAt)
+  const { currentPeriodStart, currentPeriodEnd, nextBillingAt, nextLifecycleAt } = activeState(state, state.startedAt)
   return {
     subscriptionId: state.id,
     event: 'subscription.activated',
     status: 'active',
-    currentPeriodStart: first.start,
-    currentPeriodEnd: first.end,
-    nextBillingAt: state.paysInAdvance ? first.start : firstEnd,
-    nextLifecycleAt: state.endedAt,
+    currentPeriodStart,
+    currentPeriodEnd,
+    nextBillingAt,
+    nextLifecycleAt,
   }
 }
 

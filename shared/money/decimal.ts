@@ -1,8 +1,8 @@
 import { Decimal } from 'decimal.js'
 
-// 100 significant digits: the largest quantity (30 digits) times the longest price (30 digits) stays exact.
+// 140 significant digits: a product of two accepted decimals, of up to 60 digits each, stays exact, and so do sums of products.
 // The exponent limits keep `toFixed` from ever switching to scientific notation in practice.
-export const Exact = Decimal.clone({ precision: 100, rounding: Decimal.ROUND_HALF_UP, toExpNeg: -200, toExpPos: 200 })
+export const Exact = Decimal.clone({ precision: 140, rounding: Decimal.ROUND_HALF_UP, toExpNeg: -200, toExpPos: 200 })
 
 /** An exact decimal number: prices, quantities and amounts before rounding. Never built from a computed `number`. */
 export type Exact = Decimal
@@ -11,7 +11,7 @@ export const ZERO: Exact = new Exact(0)
 
 const DECIMAL_TEXT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/
 
-/** Longest decimal accepted from outside, in digits; keeps every product inside the 100 digits of `Exact`. */
+/** Longest decimal accepted from outside, in digits; on either side of the point; keeps products exact. */
 export const MAX_DECIMAL_DIGITS = 30
 
 /**
