@@ -28,6 +28,7 @@ function run(node, file, rest) {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  stopWithNpm(child)
   child.on('error', (error) => {
     console.error(`${node} did not start: ${error.message}`)
     process.exit(1)
@@ -37,4 +38,15 @@ function run(node, file, rest) {
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
   })
+}
+
+// A killed npm cannot pass anything on. Without npm the parent may be a shell that is meant to end before this does.
+function stopWithNpm(child) {
+  if (process.env.npm_lifecycle_event === undefined) return
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    child.kill('SIGTERM')
+  }, 500)
 }

@@ -22,8 +22,7 @@ function isInstalled(root) {
   const installed = readPackages(join(root, 'node_modules/.package-lock.json'))
   const asked = readPackages(join(root, 'package-lock.json'))
   if (installed === undefined || asked === undefined) return false
-  const extra = Object.keys(installed).some((path) => asked[path] === undefined)
-  return !extra && Object.entries(asked).every(([path, wanted]) => path === '' || isSame(installed[path], wanted))
+  return Object.entries(asked).every(([path, wanted]) => path === '' || isSame(installed[path], wanted))
 }
 
 function isSame(present, wanted) {
@@ -45,13 +44,20 @@ function readPackages(path) {
   }
 }
 
-// NODE_ENV=production would leave out what the checks need, and every start would install again: so both are named.
+// npm leaves packages for other platforms out of the lock file when its registry lacks them, and `npm ci` then refuses
+// the file: `npm install --no-save` takes the same versions from it and writes nothing.
 async function install(root) {
   console.error('Installing packages, once…')
+  const exact = await runNpm(root, ['ci'])
+  if (exact.code === 0) return
+  const lenient = /EUSAGE/.test(exact.output) ? await runNpm(root, ['install', '--no-save']) : exact
+  if (lenient.code !== 0) throw new Error(`${lenient.output}\nnpm could not install; the lines above say why.`)
+}
+
+// NODE_ENV=production would leave out what the checks need, and every start would install again: so both are named.
+function runNpm(root, words) {
   const { command, first } = npm()
-  const parameters = [...first, 'ci', '--ignore-scripts', '--include=dev', '--include=optional']
-  const { code, output } = await capture(command, parameters, root)
-  if (code !== 0) throw new Error(`${output}\nnpm ci failed with code ${code}; the lines above say why.`)
+  return capture(command, [...first, ...words, '--ignore-scripts', '--include=dev', '--include=optional'], root)
 }
 
 function npm() {
