@@ -31,7 +31,9 @@ export const ERRORS = {
   test_clock_advancing: { status: 409, retryable: true },
   test_clock_backwards: { status: 422, retryable: false },
   organization_is_live: { status: 409, retryable: false },
+  too_many_requests: { status: 429, retryable: true },
   queue_unavailable: { status: 503, retryable: true },
+  database_unavailable: { status: 503, retryable: true },
   internal_error: { status: 500, retryable: true },
 } as const satisfies Record<string, { status: number; retryable: boolean }>
 

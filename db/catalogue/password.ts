@@ -1,9 +1,9 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
 
-// Parameters of OWASP's password storage cheat sheet: N = 2^15, r = 8, p = 3, about 32 MB for each check.
-const COST = 2 ** 15
+// Parameters of OWASP's password storage cheat sheet: N = 2^14, r = 8, p = 5, about 16 MB for each check.
+const COST = 2 ** 14
 const BLOCK_SIZE = 8
-const PARALLELIZATION = 3
+const PARALLELIZATION = 5
 const KEY_BYTES = 32
 const SALT_BYTES = 16
 

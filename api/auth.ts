@@ -1,0 +1,56 @@
+import type { FastifyRequest } from 'fastify'
+import { findApiKey, hashApiKey, type KeyHolder } from '../db/catalogue/api-keys.ts'
+import type { Connection } from '../db/connection.ts'
+import { AppError } from '../shared/errors.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The organization that the key speaks for; 0 where no key is asked for. */
+    organizationId: number
+  }
+}
+
+// A revoked key works for at most this long.
+const CACHE_MS = 5_000
+const CACHE_SIZE = 10_000
+
+interface CachedHolder extends KeyHolder {
+  readonly validUntilMs: number
+}
+
+/** Authenticates requests by their bearer key. Holders are kept in memory for a moment, by hash and never by key. */
+export class Authenticator {
+  readonly #connection: Connection
+  readonly #holders = new Map<string, CachedHolder>()
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  /** Puts the key's organization on the request. Throws `unauthorized` when there is no key that works. */
+  async authenticate(request: FastifyRequest): Promise<void> {
+    const key = bearerKey(request.headers.authorization)
+    const hash = hashApiKey(key)
+    const holder = this.#cached(hash) ?? (await this.#load(hash))
+    request.organizationId = holder.organizationId
+  }
+
+  #cached(hash: Buffer): CachedHolder | undefined {
+    const holder = this.#holders.get(hash.toString('base64'))
+    return holder !== undefined && holder.validUntilMs > performance.now() ? holder : undefined
+  }
+
+  async #load(hash: Buffer): Promise<KeyHolder> {
+    const holder = await findApiKey(this.#connection, hash)
+    if (holder === undefined) throw new AppError('unauthorized', 'the API key is unknown or revoked')
+    if (this.#holders.size >= CACHE_SIZE) this.#holders.clear()
+    this.#holders.set(hash.toString('base64'), { ...holder, validUntilMs: performance.now() + CACHE_MS })
+    return holder
+  }
+}
+
+function bearerKey(authorization: string | undefined): string {
+  const key = /^Bearer +(\S+)\s*$/i.exec(authorization ?? '')?.[1]
+  if (key === undefined) throw new AppError('unauthorized', 'send your API key as "Authorization: Bearer tk_…"')
+  return key
+}

@@ -1,0 +1,44 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AppError, type ErrorCode } from '../shared/errors.ts'
+
+/** Gives every failure the one shape, whatever part of the server it comes from. */
+export function registerErrors(server: FastifyInstance): void {
+  server.setErrorHandler<FastifyError | AppError>((error, request, reply) => answer(toAppError(error, request), reply))
+  server.setNotFoundHandler((request, reply) => answer(unknownRoute(server, request), reply))
+}
+
+function answer(error: AppError, reply: FastifyReply): FastifyReply {
+  if (error.status === 401) reply.header('www-authenticate', 'Bearer')
+  return reply.code(error.status).type('application/json').send(errorBody(error))
+}
+
+/** The body of an error: every issue of a validation, one sentence for all others. */
+export function errorBody({ code, message, issues }: AppError): { detail: unknown; code: ErrorCode } {
+  return { detail: issues ?? message, code }
+}
+
+function toAppError(error: FastifyError | AppError, request: FastifyRequest): AppError {
+  if (error instanceof AppError) return error
+  const refusal = FRAMEWORK_REFUSALS[error.code ?? '']
+  if (refusal !== undefined) return new AppError(...refusal)
+  if (typeof error.statusCode === 'number' && error.statusCode < 500) return new AppError('bad_request', error.message)
+  request.log.error({ err: error }, 'request failed')
+  // What went wrong inside is for the log, not for whoever asks.
+  return new AppError('internal_error', `something went wrong on our side; the request id is ${request.id}`)
+}
+
+const FRAMEWORK_REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'the body is larger than 16 MiB; send it in parts'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'the body must be application/json'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad_request', 'the body does not have the length that content-length says'],
+}
+
+const METHODS = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const
+
+function unknownRoute(server: FastifyInstance, { method, url }: FastifyRequest): AppError {
+  const path = url.split('?', 1)[0] ?? ''
+  const allowed = METHODS.filter((other) => server.findRoute({ method: other, url: path }) !== null)
+  return allowed.length > 0
+    ? new AppError('method_not_allowed', `${method} is not possible on ${path}; use ${allowed.join(' or ')}`)
+    : new AppError('not_found', `there is nothing at ${path}`)
+}

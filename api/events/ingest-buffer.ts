@@ -1,0 +1,168 @@
+import type { Payload } from '../../queues/contracts.ts'
+import { packUsageEvents } from '../../queues/usage-payload.ts'
+import { AppError } from '../../shared/errors.ts'
+import { isoOfMicros } from '../../shared/metering/timestamp.ts'
+import type { UsageEvent } from '../../shared/metering/usage-event.ts'
+import type { Receipt } from './organization-clock.ts'
+
+export interface IngestLimits {
+  /** A job is sent at the latest when it holds this many events; one request is never divided. */
+  readonly maxEventsPerJob: number
+  /** Jobs of one organization that are on their way to the queue at once. */
+  readonly maxAddsInFlight: number
+  /** Events that wait in memory, over all organizations; more are refused. */
+  readonly maxWaitingEvents: number
+  /** After this long without durability, the requests of a job are refused. */
+  readonly timeoutMs: number
+}
+
+export const INGEST_LIMITS: IngestLimits = {
+  maxEventsPerJob: 5_000,
+  maxAddsInFlight: 3,
+  maxWaitingEvents: 200_000,
+  timeoutMs: 8_000,
+}
+
+type AddJob = (payload: Payload<'aggregate-usage'>) => Promise<void>
+
+/** The events of some requests on their way into one job. */
+interface Group {
+  readonly receipt: Receipt
+  readonly events: UsageEvent[]
+  readonly settled: PromiseWithResolvers<void>
+  readonly timer: NodeJS.Timeout
+}
+
+interface Lane {
+  readonly waiting: Group[]
+  inFlight: number
+  scheduled: boolean
+}
+
+/**
+ * Group commit: requests that arrive together share a job, so that a request of one event costs a fraction of a job.
+ * The first request goes at once; while jobs are on their way, further requests gather for the next. A request is
+ * answered only when its job is durable. Lanes of organizations never mix and never wait for each other.
+ */
+export class IngestBuffer {
+  readonly #addJob: AddJob
+  readonly #limits: IngestLimits
+  readonly #lanes = new Map<number, Lane>()
+  readonly #unsettled = new Set<Group>()
+  #waitingEvents = 0
+
+  constructor(addJob: AddJob, limits: IngestLimits = INGEST_LIMITS) {
+    this.#addJob = addJob
+    this.#limits = limits
+  }
+
+  /**
+   * Resolves once the events are durable in the queue. Throws `queue_unavailable` within the time limit when they may
+   * not be; sending them again is always right, because an event counts once.
+   */
+  add(organizationId: number, receipt: Receipt, events: readonly UsageEvent[]): Promise<void> {
+    if (this.#waitingEvents + events.length > this.#limits.maxWaitingEvents) throw unavailable()
+    const lane = this.#lane(organizationId)
+    const group = this.#openGroup(organizationId, lane, receipt, events.length)
+    for (const event of events) group.events.push(event)
+    this.#waitingEvents += events.length
+    this.#schedule(organizationId, lane)
+    return group.settled.promise
+  }
+
+  /** Waits until everything that was taken in is settled, one way or the other. */
+  async drain(): Promise<void> {
+    await Promise.allSettled([...this.#unsettled].map((group) => group.settled.promise))
+  }
+
+  #lane(organizationId: number): Lane {
+    const existing = this.#lanes.get(organizationId)
+    if (existing !== undefined) return existing
+    const lane: Lane = { waiting: [], inFlight: 0, scheduled: false }
+    this.#lanes.set(organizationId, lane)
+    return lane
+  }
+
+  // Events of one job share the time of receipt, so a test clock that was moved opens another.
+  #openGroup(organizationId: number, lane: Lane, receipt: Receipt, count: number): Group {
+    const last = lane.waiting.at(-1)
+    const fits = last !== undefined && last.events.length + count <= this.#limits.maxEventsPerJob
+    if (fits && last.receipt.frozen === receipt.frozen && (!receipt.frozen || last.receipt.micros === receipt.micros)) {
+      return last
+    }
+    const group: Group = {
+      receipt,
+      events: [],
+      settled: Promise.withResolvers(),
+      timer: setTimeout(() => this.#expire(organizationId, lane, group), this.#limits.timeoutMs),
+    }
+    lane.waiting.push(group)
+    this.#unsettled.add(group)
+    return group
+  }
+
+  // After the requests that this turn of the event loop has parsed, so that they go together.
+  #schedule(organizationId: number, lane: Lane): void {
+    if (lane.scheduled) return
+    lane.scheduled = true
+    setImmediate(() => {
+      lane.scheduled = false
+      this.#flush(organizationId, lane)
+    })
+  }
+
+  #flush(organizationId: number, lane: Lane): void {
+    for (let group = this.#nextGroup(lane); group !== undefined; group = this.#nextGroup(lane)) {
+      lane.inFlight += 1
+      void this.#send(organizationId, lane, group)
+    }
+    if (lane.inFlight === 0 && lane.waiting.length === 0 && !lane.scheduled) this.#lanes.delete(organizationId)
+  }
+
+  // A group goes when nothing is on its way, or when no request fits into it any more.
+  #nextGroup({ waiting, inFlight }: Lane): Group | undefined {
+    const [group] = waiting
+    if (group === undefined || inFlight >= this.#limits.maxAddsInFlight) return undefined
+    const isFull = waiting.length > 1 || group.events.length >= this.#limits.maxEventsPerJob
+    if (inFlight > 0 && !isFull) return undefined
+    waiting.shift()
+    this.#waitingEvents -= group.events.length
+    return group
+  }
+
+  async #send(organizationId: number, lane: Lane, group: Group): Promise<void> {
+    try {
+      const events = await packUsageEvents(group.events)
+      await this.#addJob({ organizationId, receivedAt: isoOfMicros(group.receipt.micros), events })
+      this.#settle(group)
+    } catch (error) {
+      this.#settle(group, unavailable(error))
+    }
+    lane.inFlight -= 1
+    this.#flush(organizationId, lane)
+  }
+
+  // A job that is on its way may still arrive: the broker's client goes on trying, and keeps its place in flight
+  // meanwhile, so that an unreachable queue holds a bounded number of events.
+  #expire(organizationId: number, lane: Lane, group: Group): void {
+    this.#settle(group, unavailable())
+    const index = lane.waiting.indexOf(group)
+    if (index === -1) return
+    lane.waiting.splice(index, 1)
+    this.#waitingEvents -= group.events.length
+    this.#flush(organizationId, lane)
+  }
+
+  #settle(group: Group, error?: AppError): void {
+    clearTimeout(group.timer)
+    this.#unsettled.delete(group)
+    if (error === undefined) group.settled.resolve()
+    else group.settled.reject(error)
+  }
+}
+
+function unavailable(cause?: unknown): AppError {
+  const error = new AppError('queue_unavailable', 'the queue cannot be reached, nothing was accepted; send it again')
+  if (cause !== undefined) error.cause = cause
+  return error
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs'
+import swagger from '@fastify/swagger'
+import scalar from '@scalar/fastify-api-reference'
+import type { FastifyInstance } from 'fastify'
+import { withNamedSchemas } from './named-schemas.ts'
+
+const DESCRIPTION = `Tabkeeper meters usage, prices it and issues invoices.
+
+Every request carries an API key: \`Authorization: Bearer tk_…\`. Errors are \`{"detail": …, "code": …}\`; \`code\` is stable.
+A refused input answers 422, and \`detail\` lists every fault with its place. Lists are paged: pass \`next_cursor\` as
+\`cursor\`. Amounts named \`*_cents\` are integers in the minor unit of their currency; all other decimals are text, exact.
+Times are RFC 3339 in UTC.`
+
+const TAGS = [
+  ['Events', 'Usage comes in here, and counts once.'],
+  ['Billable metrics', 'What is counted, of which events.'],
+  ['Plans', 'What is sold, and for how much.'],
+  ['Customers', 'Who is billed.'],
+  ['Subscriptions', 'Who has which plan, since when and until when.'],
+  ['Invoices', 'What was billed, explained to the last step.'],
+  ['Issuers', 'Who sends the invoices: numbers, grace and terms.'],
+  ['Organization', 'The tenant of the key.'],
+  ['Test clocks', 'Time that moves when it is told to.'],
+  ['Health', 'For whoever watches the process.'],
+] as const
+
+/** Collects the document from the routes that are registered after it. */
+export async function registerOpenApi(server: FastifyInstance): Promise<void> {
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Tabkeeper',
+        version: packageVersion(),
+        description: DESCRIPTION,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      tags: TAGS.map(([name, description]) => ({ name, description })),
+      components: {
+        securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', description: 'Your API key, tk_…' } },
+      },
+      security: [{ apiKey: [] }],
+    },
+    transformObject: (document) =>
+      withNamedSchemas('openapiObject' in document ? document.openapiObject : document.swaggerObject) as never,
+  })
+}
+
+/** Serves the document, and a page that renders it. */
+export async function registerDocumentation(server: FastifyInstance): Promise<void> {
+  server.get('/openapi.json', { schema: { hide: true } }, () => server.swagger())
+  await server.register(scalar, {
+    routePrefix: '/docs',
+    logLevel: 'silent',
+    configuration: { url: '/openapi.json', pageTitle: 'Tabkeeper API', telemetry: false, withDefaultFonts: false },
+  })
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}

@@ -1,0 +1,172 @@
+import Type from 'typebox'
+import {
+  type BillableMetric,
+  type BillableMetricDefinition,
+  insertBillableMetric,
+  listBillableMetrics,
+  requireBillableMetric,
+} from '../../db/catalogue/billable-metrics.ts'
+import { type Issue, validationError } from '../../shared/errors.ts'
+import { inOrganization, type Routes } from '../context.ts'
+import { PAGE_QUERY, pageAnswer, pageRequest } from '../paging.ts'
+import { Choice, Code, failures, Input, ListOf, Name, Nullable, Output, Time, Uuid } from '../schemas/common.ts'
+
+const Aggregation = Choice(['count', 'sum'], {
+  title: 'Aggregation',
+  description: '`count` counts events, `sum` adds up the number in their field `field_name`.',
+})
+
+const BillableMetricCreate = Input(
+  'BillableMetricCreate',
+  {
+    code: Code,
+    name: Name,
+    description: Type.Optional(Nullable(Type.String({ maxLength: 2_000 }))),
+    aggregation: Aggregation,
+    field_name: Type.Optional(
+      Nullable(
+        Type.String({
+          minLength: 1,
+          maxLength: 255,
+          description: 'Where the number stands in the properties, for `sum`; a dotted path reaches into objects.',
+          examples: ['usage.input_tokens'],
+        }),
+      ),
+    ),
+    event_code: Type.Optional(
+      Nullable(
+        Type.String({
+          minLength: 1,
+          maxLength: 255,
+          description: 'Which events it reads: those of this code. Its own code when left out.',
+        }),
+      ),
+    ),
+  },
+  {
+    examples: [
+      {
+        code: 'input_tokens',
+        name: 'Input tokens',
+        aggregation: 'sum',
+        field_name: 'usage.input_tokens',
+        event_code: 'llm_request',
+      },
+    ],
+  },
+)
+
+const BillableMetricAnswer = Output('BillableMetric', {
+  id: Uuid,
+  code: Code,
+  name: Type.String(),
+  description: Nullable(Type.String()),
+  aggregation: Aggregation,
+  field_name: Nullable(Type.String()),
+  event_code: Type.String(),
+  created_at: Time,
+  updated_at: Time,
+})
+
+/** What is counted. */
+export const billableMetricRoutes: Routes = async (server, { context }) => {
+  const within = inOrganization(context)
+
+  server.post(
+    '/billable_metrics',
+    {
+      schema: {
+        operationId: 'createBillableMetric',
+        summary: 'Create a billable metric',
+        tags: ['Billable metrics'],
+        body: BillableMetricCreate,
+        response: { 201: BillableMetricAnswer, ...failures('billable_metric_exists') },
+      },
+    },
+    async (request, reply) => {
+      const definition = definitionOf(request.body)
+      const metric = await within(request, (transaction, id) => insertBillableMetric(transaction, id, definition))
+      return reply.code(201).send(view(metric))
+    },
+  )
+
+  server.get(
+    '/billable_metrics',
+    {
+      schema: {
+        operationId: 'listBillableMetrics',
+        summary: 'List billable metrics',
+        tags: ['Billable metrics'],
+        querystring: Type.Object(PAGE_QUERY),
+        response: { 200: ListOf('BillableMetricList', BillableMetricAnswer), ...failures() },
+      },
+    },
+    (request) => {
+      const page = pageRequest(request.query)
+      return within(request, async (transaction, id) =>
+        pageAnswer(await listBillableMetrics(transaction, id, page), view),
+      )
+    },
+  )
+
+  server.get(
+    '/billable_metrics/:code',
+    {
+      schema: {
+        operationId: 'getBillableMetric',
+        summary: 'Retrieve a billable metric',
+        tags: ['Billable metrics'],
+        params: Type.Object({ code: Code }),
+        response: { 200: BillableMetricAnswer, ...failures('billable_metric_not_found') },
+      },
+    },
+    (request) =>
+      within(request, async (transaction, id) =>
+        view(await requireBillableMetric(transaction, id, request.params.code)),
+      ),
+  )
+}
+
+function definitionOf(body: Type.Static<typeof BillableMetricCreate>): BillableMetricDefinition {
+  const fieldName = body.field_name ?? null
+  const issues = body.aggregation === 'sum' ? sumIssues(fieldName) : countIssues(fieldName)
+  if (issues.length > 0) throw validationError(issues)
+  return {
+    code: body.code,
+    name: body.name,
+    description: body.description ?? null,
+    aggregation: body.aggregation,
+    fieldName,
+    eventCode: body.event_code ?? body.code,
+  }
+}
+
+const FIELD_PATH = /^(?:\$\.)?[^.\s]+(?:\.[^.\s]+)*$/
+
+function sumIssues(fieldName: string | null): Issue[] {
+  if (fieldName === null) return [fieldIssue('is required when the aggregation is sum', 'missing')]
+  if (FIELD_PATH.test(fieldName)) return []
+  return [fieldIssue('must be a name or a dotted path such as usage.input_tokens', 'field_path')]
+}
+
+function countIssues(fieldName: string | null): Issue[] {
+  return fieldName === null ? [] : [fieldIssue('is not read when the aggregation is count; leave it out', 'field_unused')]
+}
+
+function fieldIssue(msg: string, type: string): Issue {
+  return { loc: ['body', 'field_name'], msg, type }
+}
+
+function view(metric: BillableMetric) {
+  return {
+    id: metric.id,
+    code: metric.code,
+    name: metric.name,
+    description: metric.description,
+    aggregation: metric.aggregation,
+    field_name: metric.fieldName,
+    event_code: metric.eventCode,
+    created_at: metric.createdAt.toString(),
+    updated_at: metric.updatedAt.toString(),
+  }
+}

@@ -1,0 +1,127 @@
+import Type from 'typebox'
+import { findCustomerKey } from '../../db/catalogue/customers.ts'
+import { listUnprocessedEvents, type UnprocessedEvent } from '../../db/events/unprocessed-events.ts'
+import { type EventPosition, type ListedUsageEvent, listUsageEvents } from '../../db/events/usage-events.ts'
+import type { PageRequest } from '../../db/paging.ts'
+import { inOrganization, type Routes } from '../context.ts'
+import { decodeCursor, encodeCursor, invalidCursor, PAGE_QUERY, pageAnswer, pageRequest } from '../paging.ts'
+import { failures } from '../schemas/common.ts'
+import { EventBacklog, UnprocessedEventList, UnprocessedReason, UsageEventList } from '../schemas/event.ts'
+
+/** What came in, what could not be counted, and what waits. */
+export const eventListRoutes: Routes = async (server, { context }) => {
+  const within = inOrganization(context)
+
+  server.get(
+    '/events',
+    {
+      schema: {
+        operationId: 'listEvents',
+        summary: 'List the events of a customer',
+        description: 'As they were accepted, latest first.',
+        tags: ['Events'],
+        querystring: Type.Object({
+          external_customer_id: Type.String({ minLength: 1, maxLength: 255 }),
+          ...PAGE_QUERY,
+        }),
+        response: { 200: UsageEventList, ...failures() },
+      },
+    },
+    (request) => {
+      const externalId = request.query.external_customer_id
+      const page = eventPageRequest(request.query)
+      return within(request, async (transaction, id) => {
+        const customerId = await findCustomerKey(transaction, id, externalId)
+        if (customerId === undefined) return { data: [], next_cursor: null }
+        const { rows, next } = await listUsageEvents(transaction, id, { ...page, customerId })
+        return { data: rows.map((event) => eventView(event, externalId)), next_cursor: next ? cursorOf(next) : null }
+      })
+    },
+  )
+
+  server.get(
+    '/events/unprocessed',
+    {
+      schema: {
+        operationId: 'listUnprocessedEvents',
+        summary: 'List events that could not be counted',
+        description: 'They are kept, and counted when what is missing appears.',
+        tags: ['Events'],
+        querystring: Type.Object({
+          reason: Type.Optional(UnprocessedReason),
+          external_customer_id: Type.Optional(Type.String()),
+          ...PAGE_QUERY,
+        }),
+        response: { 200: UnprocessedEventList, ...failures() },
+      },
+    },
+    (request) => {
+      const { reason, external_customer_id: externalCustomerId } = request.query
+      const page = { ...pageRequest(request.query), reason, externalCustomerId }
+      return within(request, async (transaction, id) =>
+        pageAnswer(await listUnprocessedEvents(transaction, id, page), unprocessedView),
+      )
+    },
+  )
+
+  server.get(
+    '/events/backlog',
+    {
+      schema: {
+        operationId: 'getEventBacklog',
+        summary: 'How many batches wait to be counted?',
+        description: 'Zero means that everything accepted so far shows in usage.',
+        tags: ['Events'],
+        response: { 200: EventBacklog, ...failures() },
+      },
+    },
+    async () => ({ queued_batches: await context.producer.backlog('aggregate-usage') }),
+  )
+}
+
+function eventPageRequest({ limit, cursor }: { limit?: number; cursor?: string }): PageRequest<EventPosition> {
+  const size = pageRequest(limit === undefined ? {} : { limit }).limit
+  return { limit: size, after: cursor === undefined ? undefined : positionOf(cursor) }
+}
+
+const POSITION = /^(\d{4}-[\d:.TZ-]+) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
+
+function cursorOf({ timestamp, eventKey }: EventPosition): string {
+  return encodeCursor(`${timestamp} ${eventKey}`)
+}
+
+function positionOf(cursor: string): EventPosition {
+  const [, time = '', eventKey = ''] = POSITION.exec(decodeCursor(cursor)) ?? []
+  try {
+    return { timestamp: Temporal.Instant.from(time), eventKey }
+  } catch {
+    throw invalidCursor()
+  }
+}
+
+function eventView(event: ListedUsageEvent, externalCustomerId: string) {
+  return {
+    transaction_id: event.transactionId,
+    source: event.source,
+    external_customer_id: externalCustomerId,
+    external_subscription_id: event.externalSubscriptionId,
+    code: event.code,
+    timestamp: event.timestamp.toString(),
+    received_at: event.receivedAt.toString(),
+    properties: event.properties,
+  }
+}
+
+function unprocessedView(event: UnprocessedEvent) {
+  return {
+    id: event.id,
+    transaction_id: event.transactionId,
+    external_customer_id: event.externalCustomerId,
+    code: event.code,
+    timestamp: event.timestamp.toString(),
+    billable_metric_code: event.billableMetricCode,
+    reason: event.reason,
+    details: event.details,
+    created_at: event.createdAt.toString(),
+  }
+}

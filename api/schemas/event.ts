@@ -1,0 +1,114 @@
+import Type from 'typebox'
+import { Choice, HTTPValidationError, Input, JsonObject, ListOf, Nullable, Output, Time, Uuid } from './common.ts'
+
+const Name = Type.String({ minLength: 1, maxLength: 255 })
+
+const EXAMPLE = {
+  transaction_id: 'request-7f3a',
+  external_customer_id: 'acme',
+  code: 'llm_request',
+  timestamp: '2026-01-31T12:00:00.123456Z',
+  properties: { model: 'large', usage: { input_tokens: 1200, output_tokens: 85 } },
+}
+
+/** Documents an event; the route reads it by hand, because there are many. */
+export const UsageEventInput = Input(
+  'UsageEventInput',
+  {
+    transaction_id: Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description: 'Names the event; the same one sent again for the same customer and source counts once, for ever.',
+    }),
+    source: Type.Optional(Type.String({ maxLength: 255, description: 'Names the producer; empty when left out.' })),
+    external_customer_id: Name,
+    external_subscription_id: Type.Optional(
+      Nullable(Type.String({ minLength: 1, maxLength: 255, description: 'Left out: the usage is the customer’s.' })),
+    ),
+    code: Type.String({ minLength: 1, maxLength: 255, description: 'Which metrics read it: those of this event code.' }),
+    timestamp: Type.Optional(
+      Nullable(
+        Type.Union([Type.String(), Type.Number()], {
+          description: 'RFC 3339 with an offset, or seconds since 1970; the time of receipt when left out.',
+        }),
+      ),
+    ),
+    properties: Type.Optional(Nullable(JsonObject)),
+  },
+  { examples: [EXAMPLE] },
+)
+
+export const EventBatchInput = Input(
+  'EventBatchInput',
+  { events: Type.Array(UsageEventInput, { minItems: 1, maxItems: 5_000 }) },
+  { examples: [{ events: [EXAMPLE] }] },
+)
+
+export const EventAccepted = Output('EventAccepted', {
+  transaction_id: Type.String(),
+  status: Choice(['accepted']),
+})
+
+const EventResult = Output('EventResult', {
+  transaction_id: Nullable(Type.String({ description: 'Null when the event has none that can be read.' })),
+  status: Choice(['accepted', 'rejected']),
+  errors: Type.Optional(HTTPValidationError.properties.detail),
+})
+
+export const EventBatchAnswer = Output('EventBatchAnswer', {
+  accepted: Type.Integer(),
+  rejected: Type.Integer(),
+  results: Type.Array(EventResult, { description: 'One per event, in the order of the request.' }),
+})
+
+export const EventBatchRefusal = Output(
+  'EventBatchRefusal',
+  { ...HTTPValidationError.properties, results: Type.Optional(Type.Array(EventResult)) },
+  { description: 'The envelope is wrong, or no event is acceptable; then every event has a result.' },
+)
+
+export const UsageEventList = ListOf(
+  'UsageEventList',
+  Output('UsageEvent', {
+    transaction_id: Type.String(),
+    source: Type.String(),
+    external_customer_id: Type.String(),
+    external_subscription_id: Nullable(Type.String()),
+    code: Type.String(),
+    timestamp: Time,
+    received_at: Time,
+    properties: JsonObject,
+  }),
+)
+
+export const UnprocessedReason = Choice(
+  [
+    'customer_not_found',
+    'metric_not_found',
+    'subscription_not_found',
+    'value_missing',
+    'value_not_a_number',
+    'duplicate_conflict',
+    'processing_failed',
+  ],
+  { title: 'UnprocessedReason' },
+)
+
+export const UnprocessedEventList = ListOf(
+  'UnprocessedEventList',
+  Output('UnprocessedEvent', {
+    id: Uuid,
+    transaction_id: Type.String(),
+    external_customer_id: Type.String(),
+    code: Type.String(),
+    timestamp: Time,
+    billable_metric_code: Nullable(Type.String({ description: 'Null: the event counts for no metric.' })),
+    reason: UnprocessedReason,
+    details: JsonObject,
+    created_at: Time,
+  }),
+)
+
+export const EventBacklog = Output('EventBacklog', {
+  queued_batches: Type.Integer({ description: 'Accepted batches that are not counted yet.' }),
+})

@@ -1,0 +1,82 @@
+import Type from 'typebox'
+import { Choice, Input, Name, Nullable, Output, Time, TimeInput, Uuid } from './common.ts'
+
+export const SubscriptionStatus = Choice(
+  [
+    'pending_activation',
+    'pending_charge',
+    'trial_active',
+    'active',
+    'trial_expired',
+    'paused',
+    'suspended',
+    'cancelled',
+    'completed',
+    'superseded',
+    'errored',
+  ],
+  { title: 'SubscriptionStatus' },
+)
+
+const BillingTimes = ['calendar', 'anniversary'] as const
+
+const BillingTime = Choice(BillingTimes, {
+  title: 'BillingTime',
+  description: 'Whether periods follow the calendar, or the day on which the subscription started.',
+})
+
+export const SubscriptionCreate = Input(
+  'SubscriptionCreate',
+  {
+    external_customer_id: Type.String({ minLength: 1, maxLength: 255 }),
+    plan_code: Type.String({ minLength: 1, maxLength: 255 }),
+    external_id: Type.Optional(
+      Nullable(
+        Type.String({
+          minLength: 1,
+          maxLength: 255,
+          description: "Your own id, which events name; the subscription's own id when left out.",
+        }),
+      ),
+    ),
+    name: Type.Optional(Nullable(Name)),
+    started_at: Type.Optional(Nullable(TimeInput)),
+    ended_at: Type.Optional(Nullable(TimeInput)),
+    billing_time: Type.Optional(Choice(BillingTimes, { default: 'calendar' })),
+    own_events_only: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Whether events that name only the customer are left to other subscriptions.',
+      }),
+    ),
+  },
+  { examples: [{ external_customer_id: 'acme', plan_code: 'pro' }] },
+)
+
+export const SubscriptionCancel = Input('SubscriptionCancel', {
+  at: Type.Optional(
+    Choice(['now', 'period_end'], { description: 'When it ends; `period_end` when neither field is given.' }),
+  ),
+  ended_at: Type.Optional(Nullable(TimeInput)),
+})
+
+export const SubscriptionAnswer = Output('Subscription', {
+  id: Uuid,
+  external_id: Type.String(),
+  external_customer_id: Type.String(),
+  plan_code: Type.String(),
+  plan_version: Type.Integer(),
+  name: Nullable(Type.String()),
+  status: SubscriptionStatus,
+  billing_time: BillingTime,
+  own_events_only: Type.Boolean(),
+  currency: Type.String(),
+  time_zone: Type.String(),
+  started_at: Time,
+  ended_at: Nullable(Time),
+  cancelled_at: Nullable(Time),
+  current_period_start: Nullable(Time),
+  current_period_end: Nullable(Time),
+  created_at: Time,
+  updated_at: Time,
+})

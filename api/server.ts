@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { Authenticator } from './auth.ts'
+import { BODY_LIMIT_BYTES, registerJsonBody } from './body.ts'
+import type { ApiContext, Routes } from './context.ts'
+import { registerErrors } from './errors.ts'
+import { registerRequestLog } from './log.ts'
+import { registerDocumentation, registerOpenApi } from './openapi.ts'
+import { registerOperatorPages } from './operators/operator-pages.ts'
+import { billableMetricRoutes } from './routes/billable-metrics.ts'
+import { customerRoutes } from './routes/customers.ts'
+import { eventListRoutes } from './routes/event-lists.ts'
+import { eventRoutes } from './routes/events.ts'
+import { healthRoutes } from './routes/health.ts'
+import { invoiceRoutes } from './routes/invoices.ts'
+import { issuerRoutes } from './routes/issuers.ts'
+import { organizationRoutes } from './routes/organization.ts'
+import { planSimulationRoutes } from './routes/plan-simulations.ts'
+import { planRoutes } from './routes/plans.ts'
+import { subscriptionRoutes } from './routes/subscriptions.ts'
+import { testClockRoutes } from './routes/test-clocks.ts'
+import { validatorCompiler } from './validation.ts'
+
+const ROUTES: readonly Routes[] = [
+  organizationRoutes,
+  issuerRoutes,
+  billableMetricRoutes,
+  planRoutes,
+  planSimulationRoutes,
+  customerRoutes,
+  subscriptionRoutes,
+  eventRoutes,
+  eventListRoutes,
+  invoiceRoutes,
+  testClockRoutes,
+]
+
+/** The whole HTTP surface, not listening yet. */
+export async function createServer(context: ApiContext, logger: FastifyBaseLogger): Promise<FastifyInstance> {
+  const server = Fastify({
+    loggerInstance: logger,
+    // One line per request of our own instead of the framework's two.
+    disableRequestLogging: true,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
+    // Idle connections are closed at once when the server stops, busy ones when they have their answer.
+    forceCloseConnections: 'idle',
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  server.setValidatorCompiler(validatorCompiler)
+  // Answers are written as they are: long numbers keep their digits.
+  server.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
+  server.decorateRequest('organizationId', 0)
+  registerErrors(server)
+  registerJsonBody(server)
+  registerRequestLog(server)
+  await registerOpenApi(server)
+  await server.register(healthRoutes, { context })
+  await server.register((scope, _options, done) => registerKeyedRoutes(scope, context, done), { prefix: '/v1' })
+  await registerDocumentation(server)
+  await registerOperatorPages(server, context)
+  return server
+}
+
+function registerKeyedRoutes(scope: FastifyInstance, context: ApiContext, done: () => void): void {
+  const authenticator = new Authenticator(context.connection)
+  scope.addHook('onRequest', (request) => authenticator.authenticate(request))
+  for (const routes of ROUTES) void scope.register(routes, { context })
+  done()
+}

@@ -1,0 +1,71 @@
+import type { FastifySchemaCompiler } from 'fastify'
+import type { TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { Settings } from 'typebox/system'
+import { Value } from 'typebox/value'
+import { type Issue, validationError } from '../shared/errors.ts'
+import { isRawNumber } from '../shared/json/exact-json.ts'
+import { issuesOf } from './validation-issues.ts'
+
+// One answer names every fault of an ordinary request, and stays short for a hostile one.
+Settings.Set({ maxErrors: 50 })
+
+/**
+ * Checks a part of a request. Bodies are taken as they are: a wrong type is never coerced. Queries and paths arrive as
+ * text, so numbers and booleans in them are read from it. Missing fields get their defaults.
+ */
+export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart = 'body' }) => {
+  const validator = Compile(schema)
+  const place = PLACES[httpPart] ?? httpPart
+  return (input: unknown) => {
+    const issue = findAbsent(input, schema, place) ?? findUnstorable(input, [place])
+    if (issue !== undefined) return { error: validationError([issue]) }
+    const read = httpPart === 'body' ? withPlainIntegers(input ?? {}) : Value.Convert(schema, input)
+    const value = Value.Default(schema, read)
+    if (validator.Check(value)) return { value }
+    return { error: validationError(issuesOf(validator.Errors(value), place)) }
+  }
+}
+
+const PLACES: Readonly<Record<string, string>> = { querystring: 'query', params: 'path', headers: 'header' }
+
+// A request without a body counts as one with an empty object, as long as nothing in it is required.
+function findAbsent(input: unknown, schema: TSchema, place: string): Issue | undefined {
+  const mayBeEmpty = !('required' in schema) || (schema.required as string[]).length === 0
+  if (input != null || mayBeEmpty) return undefined
+  return { loc: [place], msg: 'the request has no body', type: 'missing' }
+}
+
+// `1.0` and `1e2` are integers; what a double cannot hold stays a `RawNumber`, which only decimal fields accept.
+function withPlainIntegers(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (isRawNumber(value)) {
+    const number = Number(value.rawJSON)
+    return Number.isSafeInteger(number) ? number : value
+  }
+  if (Array.isArray(value)) return value.map(withPlainIntegers)
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withPlainIntegers(inner)]))
+}
+
+const MAX_DEPTH = 64
+
+// Postgres text and jsonb can hold neither a NUL nor half of a surrogate pair.
+function findUnstorable(value: unknown, loc: readonly (string | number)[]): Issue | undefined {
+  if (typeof value === 'string') return isStorable(value) ? undefined : unstorable(loc)
+  if (typeof value !== 'object' || value === null || isRawNumber(value)) return undefined
+  if (loc.length > MAX_DEPTH) return { loc, msg: `must not be nested deeper than ${MAX_DEPTH} levels`, type: 'too_deep' }
+  for (const [key, inner] of Object.entries(value)) {
+    const place = Array.isArray(value) ? Number(key) : key
+    const issue = isStorable(key) ? findUnstorable(inner, [...loc, place]) : unstorable(loc)
+    if (issue !== undefined) return issue
+  }
+  return undefined
+}
+
+function isStorable(text: string): boolean {
+  return !text.includes('\u0000') && text.isWellFormed()
+}
+
+function unstorable(loc: readonly (string | number)[]): Issue {
+  return { loc, msg: 'must not contain the NUL character or half of a surrogate pair', type: 'string_unstorable' }
+}

@@ -1,0 +1,66 @@
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import type { Pool } from 'pg'
+import { createConnection, createPool } from '../db/connection.ts'
+import { openQueueBackend, type QueueBackend } from '../queues/backend.ts'
+import { Producer } from '../queues/producer.ts'
+import type { Config } from '../shared/config.ts'
+import type { ApiContext } from './context.ts'
+import { IngestBuffer } from './events/ingest-buffer.ts'
+import { OrganizationClock } from './events/organization-clock.ts'
+import { createServer } from './server.ts'
+
+/** A web process that answers requests. */
+export interface WebProcess {
+  /** Where it listens; with port 0 in the configuration, the port that was free. */
+  readonly url: string
+  readonly server: FastifyInstance
+  /** Answers what has begun, makes durable what was taken in, and lets go of everything. The second time does nothing. */
+  stop(): Promise<void>
+}
+
+/** Opens the database and the queues and starts to listen. Throws when any of them cannot be had. */
+export async function startWebProcess(config: Config, logger: Logger): Promise<WebProcess> {
+  const pool = createPool({ url: config.databaseUrl, role: 'tabkeeper_app', max: config.databasePoolMax })
+  const backend = await openQueueBackend(config, pool)
+  const producer = new Producer(backend)
+  const context = createContext(config, pool, producer)
+  const server = await createServer(context, logger)
+  await server.listen({ host: config.host, port: config.port })
+  const { port } = server.server.address() as AddressInfo
+  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
+  let stopping: Promise<void> | undefined
+  const stop = () => {
+    stopping ??= stopAll({ server, context, backend, pool })
+    return stopping
+  }
+  return { url, server, stop }
+}
+
+function createContext(config: Config, pool: Pool, producer: Producer): ApiContext {
+  const connection = createConnection(pool)
+  return {
+    connection,
+    producer,
+    ingestBuffer: new IngestBuffer((payload) => producer.enqueue('aggregate-usage', payload)),
+    organizationClock: new OrganizationClock(connection),
+    secret: config.secret,
+  }
+}
+
+interface Parts {
+  readonly server: FastifyInstance
+  readonly context: ApiContext
+  readonly backend: QueueBackend
+  readonly pool: Pool
+}
+
+// In the order of dependence: who still waits for an answer first, what the answers need last.
+async function stopAll({ server, context, backend, pool }: Parts): Promise<void> {
+  await server.close()
+  await context.ingestBuffer.drain()
+  await context.producer.close()
+  await backend.close()
+  await pool.end()
+}

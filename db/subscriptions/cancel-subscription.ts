@@ -1,0 +1,40 @@
+import { type CancellationTime, cancelSubscription as decide } from '../../shared/subscriptions/cancel-subscription.ts'
+import { organizationNow } from '../clock.ts'
+import type { OrganizationTransaction } from '../connection.ts'
+import { announce } from '../outbox.ts'
+import {
+  lockSubscription,
+  requireSubscription,
+  type Subscription,
+  type SubscriptionChanges,
+  updateCancelledSubscription,
+} from './subscriptions.ts'
+
+/** Cancels a subscription by id or external id; its end is carried out by the lifecycle worker when it has come. */
+export async function cancelSubscription(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  reference: string,
+  at: CancellationTime,
+): Promise<Subscription> {
+  const { id } = await requireSubscription(transaction, organizationId, reference)
+  await lockSubscription(transaction, organizationId, id)
+  const subscription = await requireSubscription(transaction, organizationId, id)
+  const now = await organizationNow(transaction, organizationId)
+  await updateCancelledSubscription(transaction, organizationId, id, changesOf(subscription, at, now))
+  await announce(transaction, {
+    organizationId,
+    topic: 'subscription.cancelled',
+    payload: { subscription_id: id },
+  })
+  return await requireSubscription(transaction, organizationId, id)
+}
+
+function changesOf(subscription: Subscription, at: CancellationTime, now: Temporal.Instant): SubscriptionChanges {
+  const { kind, endedAt } = decide(subscription, at, now)
+  const cancelledAt = subscription.cancelledAt ?? now
+  if (kind === 'cancelled') return { status: 'cancelled', endedAt, cancelledAt, nextLifecycleAt: null }
+  // A subscription that still waits for its start is looked at there first.
+  const nextLifecycleAt = subscription.status === 'pending_activation' ? subscription.startedAt : endedAt
+  return { endedAt, cancelledAt, nextLifecycleAt }
+}

@@ -1,0 +1,67 @@
+import { billingPeriodAt } from '../calendar/billing-period.ts'
+import type { BillingTime, Interval } from '../calendar/interval.ts'
+import { type Issue, validationError } from '../errors.ts'
+
+/** What the beginning of a subscription follows from. */
+export interface SubscriptionTerms {
+  readonly startedAt: Temporal.Instant
+  readonly endedAt: Temporal.Instant | null
+  readonly interval: Interval
+  readonly billingTime: BillingTime
+  readonly timeZone: string
+  /** Whether any part of the plan is paid at the start of its period. */
+  readonly paysInAdvance: boolean
+}
+
+/** What a subscription does next, and when somebody must look at it. */
+export interface SubscriptionState {
+  readonly status: 'pending_activation' | 'active'
+  readonly currentPeriodStart: Temporal.Instant | null
+  readonly currentPeriodEnd: Temporal.Instant | null
+  readonly nextBillingAt: Temporal.Instant | null
+  readonly nextLifecycleAt: Temporal.Instant | null
+}
+
+/**
+ * The first state of a subscription. One that starts later waits. One that started earlier begins with the period that
+ * runs now: periods that were over before it was created are never billed.
+ */
+export function openSubscription(terms: SubscriptionTerms, now: Temporal.Instant): SubscriptionState {
+  requireEndAhead(terms, now)
+  return Temporal.Instant.compare(terms.startedAt, now) > 0 ? pendingState(terms) : activeState(terms, now)
+}
+
+function pendingState({ startedAt }: SubscriptionTerms): SubscriptionState {
+  return {
+    status: 'pending_activation',
+    currentPeriodStart: null,
+    currentPeriodEnd: null,
+    nextBillingAt: null,
+    nextLifecycleAt: startedAt,
+  }
+}
+
+/** The state from its start on; also what a waiting subscription turns into. */
+export function activeState(terms: SubscriptionTerms, now: Temporal.Instant): SubscriptionState {
+  const period = billingPeriodAt({ ...terms, at: now })
+  return {
+    status: 'active',
+    currentPeriodStart: period.start,
+    currentPeriodEnd: period.end,
+    // A date at the start of the period says that its advance invoice is due.
+    nextBillingAt: terms.paysInAdvance ? period.start : period.end,
+    nextLifecycleAt: terms.endedAt,
+  }
+}
+
+function requireEndAhead({ startedAt, endedAt }: SubscriptionTerms, now: Temporal.Instant): void {
+  if (endedAt === null) return
+  const issues: Issue[] = []
+  if (Temporal.Instant.compare(endedAt, startedAt) <= 0) issues.push(endIssue('must be later than started_at'))
+  else if (Temporal.Instant.compare(endedAt, now) <= 0) issues.push(endIssue(`must be later than now, which is ${now}`))
+  if (issues.length > 0) throw validationError(issues)
+}
+
+function endIssue(msg: string): Issue {
+  return { loc: ['body', 'ended_at'], msg, type: 'datetime_order' }
+}
