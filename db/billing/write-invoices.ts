@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { InvoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
 import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
 import type { OrganizationTransaction } from '../connection.ts'
+import { stepRecords } from '../invoices/step-records.ts'
 import type { InvoiceKind } from '../schema.ts'
 import type { PlanComponent } from './plan-components.ts'
 
@@ -147,6 +148,6 @@ function ratedColumns(line: RatedLine): Record<string, unknown> {
     unit_amount: line.unitAmount.toDecimalPlaces(MAX_STORED_DECIMALS).toFixed(),
     amount: line.amount.toDecimalPlaces(MAX_STORED_DECIMALS).toFixed(),
     amount_minor: line.amountMinor.toString(),
-    steps: line.steps,
+    steps: stepRecords(line.steps),
   }
 }

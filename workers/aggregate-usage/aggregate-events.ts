@@ -53,12 +53,14 @@ export async function aggregateEvents(
   })
 }
 
-const knownMonths = new Set<string>()
+// Partitions are never dropped while a process runs, so each month is asked for once per database.
+const knownMonths = new WeakMap<Pool, Set<string>>()
 
 async function ensurePartitionsOnce(pool: Pool, received: readonly ReceivedEvent[]): Promise<void> {
-  const months = new Set(received.map(({ event }) => monthOfMicros(event.timestampMicros))).difference(knownMonths)
+  const known = knownMonths.getOrInsertComputed(pool, () => new Set())
+  const months = new Set(received.map(({ event }) => monthOfMicros(event.timestampMicros))).difference(known)
   await ensureUsagePartitions(pool, months)
-  for (const month of months) knownMonths.add(month)
+  for (const month of months) known.add(month)
 }
 
 async function countInto(

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomUUIDv7 } from 'node:crypto'
 import { advanceSubscriptions } from '../../db/billing/advance-subscriptions.ts'
 import { type BilledSubscription, lockDueSubscriptions } from '../../db/billing/billed-subscriptions.ts'
 import { type LoadedRating, loadRatings } from '../../db/billing/load-rating.ts'
@@ -91,7 +91,7 @@ function draftOf(
   assert(billed !== undefined, `a bill of subscription ${subscription.id} has no period`)
   return [
     {
-      id: randomUUID(),
+      id: randomUUIDv7(),
       customerId: subscription.customerId,
       issuerId: subscription.issuerId,
       subscriptionId: subscription.id,
