@@ -50,13 +50,16 @@ async function applyFile(client: Client, file: string): Promise<void> {
   }
 }
 
-// Queue tables hold no tenant's rows of ours, but the processes that use them are not the owner.
+// Queue tables hold no tenant's rows of ours, but the processes that use them are not the owner. The first job of a
+// queue creates its sequence of ids, by whichever role comes first; both must be able to use it from then on.
 async function migrateQueues(client: Client): Promise<void> {
   await runMigrations(client)
   await client.query(`
-    grant usage on schema bullmq to tabkeeper_app, tabkeeper_worker;
+    grant usage, create on schema bullmq to tabkeeper_app, tabkeeper_worker;
     grant select, insert, update, delete on all tables in schema bullmq to tabkeeper_app, tabkeeper_worker;
     grant usage, select on all sequences in schema bullmq to tabkeeper_app, tabkeeper_worker;
+    alter default privileges for role tabkeeper_app, tabkeeper_worker in schema bullmq
+      grant usage, select on sequences to tabkeeper_app, tabkeeper_worker;
     grant execute on all functions in schema bullmq to tabkeeper_app, tabkeeper_worker`)
 }
 
