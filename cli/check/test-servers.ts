@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EmbeddedPostgres } from '../../db/embedded/embedded-postgres.ts'
@@ -9,14 +9,15 @@ export class TestServers {
   #postgres: { readonly server: EmbeddedPostgres; readonly folder: string } | undefined
   #redis: RedisServer | undefined
 
-  /** What suites on Postgres need to know. */
+  /** What suites on Postgres need to know, and a folder for what they write that goes when the servers go. */
   async postgresEnvironment(): Promise<Readonly<Record<string, string>>> {
     if (this.#postgres === undefined) {
       const folder = mkdtempSync(join(tmpdir(), 'tabkeeper-check-'))
+      mkdirSync(join(folder, 'tests'))
       this.#postgres = { folder, server: new EmbeddedPostgres({ folder, profile: 'test' }) }
       await this.#postgres.server.start()
     }
-    return { TABKEEPER_TEST_DATABASE_URL: this.#postgres.server.url }
+    return { TABKEEPER_TEST_DATABASE_URL: this.#postgres.server.url, TMPDIR: join(this.#postgres.folder, 'tests') }
   }
 
   /** What suites need to know whose queues are on Redis. */
