@@ -18,11 +18,15 @@ export function errorBody({ code, message, issues }: AppError): { detail: unknow
 }
 
 function toAppError(error: FastifyError | AppError, request: FastifyRequest): AppError {
-  if (error instanceof AppError) return error
+  if (error instanceof AppError) {
+    if (error.status >= 500) request.log.error({ code: error.code, err: error.cause }, 'request failed')
+    return error
+  }
   const refusal = FRAMEWORK_REFUSALS[error.code ?? '']
   if (refusal !== undefined) return new AppError(...refusal)
   if (typeof error.statusCode === 'number' && error.statusCode < 500) return new AppError('bad_request', error.message)
   request.log.error({ err: error }, 'request failed')
+  if (isUnreachable(error)) return new AppError('database_unavailable', 'the database cannot be reached; try again')
   // What went wrong inside is for the log, not for whoever asks.
   return new AppError('internal_error', `something went wrong on our side; the request id is ${request.id}`)
 }
@@ -33,12 +37,20 @@ const FRAMEWORK_REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>>
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad_request', 'the body does not have the length that content-length says'],
 }
 
+// Postgres class 08 is a broken connection, class 57P a server that stops or starts, 53300 one that is full.
+const UNREACHABLE = /^(?:08...|57P..|53300|ECONNREFUSED|ECONNRESET|EPIPE|ENOTFOUND|ETIMEDOUT)$/
+const BROKEN_CONNECTION = /^(?:Connection terminated|timeout exceeded when trying to connect|Client has encountered)/
+
+function isUnreachable({ code, message }: FastifyError): boolean {
+  return UNREACHABLE.test(code ?? '') || BROKEN_CONNECTION.test(message)
+}
+
 const METHODS = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const
 
 function unknownRoute(server: FastifyInstance, { method, url }: FastifyRequest): AppError {
   const path = url.split('?', 1)[0] ?? ''
   const allowed = METHODS.filter((other) => server.findRoute({ method: other, url: path }) !== null)
-  return allowed.length > 0
+  return allowed.length > 0 && !allowed.some((other) => other === method)
     ? new AppError('method_not_allowed', `${method} is not possible on ${path}; use ${allowed.join(' or ')}`)
     : new AppError('not_found', `there is nothing at ${path}`)
 }

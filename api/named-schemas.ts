@@ -32,9 +32,11 @@ function isTitledSchema(value: Json): value is Json & { title: string } {
 
 function reference(schema: Json & { title: string }, schemas: Json): Json {
   const { title } = schema
+  // Where a schema is a whole request body, its examples have moved out of it already.
+  const { examples: _examples, ...shape } = schema
   const known = schemas[title]
-  assert(known === undefined || isDeepStrictEqual(known, schema), `two schemas of the document are named ${title}`)
-  schemas[title] = schema
+  assert(known === undefined || isDeepStrictEqual(known, shape), `two schemas of the document are named ${title}`)
+  schemas[title] = shape
   return { $ref: `#/components/schemas/${title}` }
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { Authenticator } from './auth.ts'
 import { BODY_LIMIT_BYTES, registerJsonBody } from './body.ts'
 import type { ApiContext, Routes } from './context.ts'
@@ -9,6 +9,7 @@ import { registerRequestLog } from './log.ts'
 import { registerDocumentation, registerOpenApi } from './openapi.ts'
 import { registerOperatorPages } from './operators/operator-pages.ts'
 import { billableMetricRoutes } from './routes/billable-metrics.ts'
+import { currentUsageRoutes } from './routes/current-usage.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { eventListRoutes } from './routes/event-lists.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -30,6 +31,7 @@ const ROUTES: readonly Routes[] = [
   planSimulationRoutes,
   customerRoutes,
   subscriptionRoutes,
+  currentUsageRoutes,
   eventRoutes,
   eventListRoutes,
   invoiceRoutes,
@@ -41,7 +43,7 @@ export async function createServer(context: ApiContext, logger: FastifyBaseLogge
   const server = Fastify({
     loggerInstance: logger,
     // One line per request of our own instead of the framework's two.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
     bodyLimit: BODY_LIMIT_BYTES,
     requestIdHeader: false,

@@ -7,9 +7,10 @@ export function issuesOf(errors: readonly TLocalizedValidationError[], place: st
   return issues.length > 0 ? issues : [{ loc: [place], msg: 'is not acceptable', type: 'value_error' }]
 }
 
-// A field that may be null is a choice of two; what counts is why the other choice was refused.
+// A field that may be null is a choice of two; what counts is why the other choice was refused. An unknown field is
+// named by its object already.
 function isCause(error: TLocalizedValidationError): boolean {
-  if (error.keyword === 'anyOf') return false
+  if (error.keyword === 'anyOf' || error.keyword === 'boolean') return false
   return !(error.keyword === 'type' && error.params.type === 'null')
 }
 

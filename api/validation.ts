@@ -53,7 +53,8 @@ const MAX_DEPTH = 64
 function findUnstorable(value: unknown, loc: readonly (string | number)[]): Issue | undefined {
   if (typeof value === 'string') return isStorable(value) ? undefined : unstorable(loc)
   if (typeof value !== 'object' || value === null || isRawNumber(value)) return undefined
-  if (loc.length > MAX_DEPTH) return { loc, msg: `must not be nested deeper than ${MAX_DEPTH} levels`, type: 'too_deep' }
+  if (loc.length > MAX_DEPTH)
+    return { loc, msg: `must not be nested deeper than ${MAX_DEPTH} levels`, type: 'too_deep' }
   for (const [key, inner] of Object.entries(value)) {
     const place = Array.isArray(value) ? Number(key) : key
     const issue = isStorable(key) ? findUnstorable(inner, [...loc, place]) : unstorable(loc)

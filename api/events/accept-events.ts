@@ -38,11 +38,7 @@ export async function acceptEvent(context: EventContext, organizationId: number,
  * Takes in the acceptable events of a batch, and resolves once they are durable; the others are named with their
  * faults. Throws `validation_error` when the envelope is wrong.
  */
-export async function acceptBatch(
-  context: EventContext,
-  organizationId: number,
-  body: unknown,
-): Promise<BatchOutcome> {
+export async function acceptBatch(context: EventContext, organizationId: number, body: unknown): Promise<BatchOutcome> {
   const values = requireEnvelope(body)
   const receipt = await context.organizationClock.receivedAt(organizationId)
   const { events, ...outcome } = readBatch(values, receipt)

@@ -4,7 +4,10 @@ export const SESSION_COOKIE = 'tabkeeper_session'
 export const SESSION_SECONDS = 12 * 60 * 60
 
 /** The cookie of a signed-in operator: id, end in seconds since 1970, and a signature over both. */
-export function createSession(operatorId: string, { secret, nowSeconds }: { secret: string; nowSeconds: number }): string {
+export function createSession(
+  operatorId: string,
+  { secret, nowSeconds }: { secret: string; nowSeconds: number },
+): string {
   const content = `${operatorId}.${nowSeconds + SESSION_SECONDS}`
   return `${content}.${sign(content, secret).toString('base64url')}`
 }

@@ -3,6 +3,7 @@ import { findOperator } from '../../db/catalogue/operators.ts'
 import { verifyPassword } from '../../db/catalogue/password.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { ApiContext } from '../context.ts'
+import { errorBody } from '../errors.ts'
 import { AttemptLimit } from './attempt-limit.ts'
 import { createSession, findSessionOperator, SESSION_COOKIE, SESSION_SECONDS } from './session.ts'
 import { signInPage } from './sign-in-page.ts'
@@ -19,7 +20,7 @@ export function registerSignIn(server: FastifyInstance, context: OperatorContext
   server.get(SIGN_IN_PATH, { schema: { hide: true } }, (_request, reply) => sendForm(reply, 200, ''))
 
   server.post(SIGN_IN_PATH, { schema: { hide: true } }, async (request, reply) => {
-    requireSameOrigin(request)
+    if (!isSameOrigin(request)) throw foreignRequest()
     if (!limit.take(request.ip, performance.now())) {
       return sendForm(reply.header('retry-after', '60'), 429, 'Too many attempts. Wait a minute.')
     }
@@ -32,7 +33,7 @@ export function registerSignIn(server: FastifyInstance, context: OperatorContext
   })
 
   server.post('/queues/sign-out', { schema: { hide: true } }, (request, reply) => {
-    requireSameOrigin(request)
+    if (!isSameOrigin(request)) throw foreignRequest()
     return reply.clearCookie(SESSION_COOKIE, COOKIE).redirect(SIGN_IN_PATH, 303)
   })
 }
@@ -43,19 +44,29 @@ export function requireOperator(context: OperatorContext, request: FastifyReques
   if (findSessionOperator(cookie, { secret: context.secret, nowSeconds: nowSeconds() }) === undefined) {
     const isPage = request.method === 'GET' && (request.headers.accept ?? '').includes('text/html')
     if (isPage) return void reply.redirect(SIGN_IN_PATH, 302)
-    throw new AppError('unauthorized', `sign in at ${SIGN_IN_PATH} first`)
+    return refuse(reply, new AppError('unauthorized', `sign in at ${SIGN_IN_PATH} first`))
   }
-  if (request.method !== 'GET') requireSameOrigin(request)
+  if (request.method !== 'GET' && !isSameOrigin(request)) return refuse(reply, foreignRequest())
   reply.header('cache-control', 'no-store').header('x-frame-options', 'DENY')
 }
 
+// Answered here, because the dashboard turns every error that it is given into a 500.
+function refuse(reply: FastifyReply, error: AppError): void {
+  reply.code(error.status).send(errorBody(error))
+}
+
 // The cookie is not sent from other sites; what a browser says about where a request comes from must agree.
-function requireSameOrigin({ headers }: FastifyRequest): void {
+function isSameOrigin({ headers }: FastifyRequest): boolean {
   const site = headers['sec-fetch-site']
   const fromElsewhere = site !== undefined && site !== 'same-origin' && site !== 'none'
   const origin = headers.origin
-  const otherOrigin = origin !== undefined && origin !== `http://${headers.host}` && origin !== `https://${headers.host}`
-  if (fromElsewhere || otherOrigin) throw new AppError('forbidden', 'the request comes from another site')
+  const otherOrigin =
+    origin !== undefined && origin !== `http://${headers.host}` && origin !== `https://${headers.host}`
+  return !fromElsewhere && !otherOrigin
+}
+
+function foreignRequest(): AppError {
+  return new AppError('forbidden', 'the request comes from another site')
 }
 
 async function findSigner({ connection }: OperatorContext, body: unknown): Promise<string | undefined> {

@@ -150,7 +150,9 @@ function sumIssues(fieldName: string | null): Issue[] {
 }
 
 function countIssues(fieldName: string | null): Issue[] {
-  return fieldName === null ? [] : [fieldIssue('is not read when the aggregation is count; leave it out', 'field_unused')]
+  return fieldName === null
+    ? []
+    : [fieldIssue('is not read when the aggregation is count; leave it out', 'field_unused')]
 }
 
 function fieldIssue(msg: string, type: string): Issue {

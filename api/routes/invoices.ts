@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { finalizeInvoice } from '../../db/invoices/finalize-invoice.ts'
 import { type Invoice, type InvoiceLine, listInvoices, requireInvoice } from '../../db/invoices/invoices.ts'
 import { requireSubscription } from '../../db/subscriptions/subscriptions.ts'
 import { decimal } from '../../shared/money/decimal.ts'
@@ -34,8 +35,7 @@ export const invoiceRoutes: Routes = async (server, { context }) => {
       const { external_customer_id: externalCustomerId, subscription_id: reference, status } = request.query
       const page = pageRequest(request.query)
       return within(request, async (transaction, id) => {
-        const subscription =
-          reference === undefined ? undefined : await requireSubscription(transaction, id, reference)
+        const subscription = reference === undefined ? undefined : await requireSubscription(transaction, id, reference)
         const filter = { externalCustomerId, subscriptionId: subscription?.id, status }
         return pageAnswer(await listInvoices(transaction, id, { ...page, ...filter }), invoiceView)
       })
@@ -56,10 +56,27 @@ export const invoiceRoutes: Routes = async (server, { context }) => {
     (request) =>
       within(request, async (transaction, id) => invoiceView(await requireInvoice(transaction, id, request.params.id))),
   )
+
+  server.post(
+    '/invoices/:id/finalize',
+    {
+      schema: {
+        operationId: 'finalizeInvoice',
+        summary: 'Finalize a draft now',
+        description: 'Ends its grace period: it gets its number, and its content never changes again.',
+        tags: ['Invoices'],
+        params: ById,
+        response: { 200: InvoiceAnswer, ...failures('invoice_not_found', 'invoice_not_draft') },
+      },
+    },
+    (request) =>
+      within(request, async (transaction, id) =>
+        invoiceView(await finalizeInvoice(transaction, id, request.params.id)),
+      ),
+  )
 }
 
-/** An invoice as it is answered. */
-export function invoiceView(invoice: Invoice) {
+function invoiceView(invoice: Invoice) {
   return {
     id: invoice.id,
     number: invoice.number,

@@ -1,5 +1,11 @@
 import Type from 'typebox'
-import { type Issuer, type IssuerChanges, listIssuers, requireIssuer, updateIssuer } from '../../db/catalogue/issuers.ts'
+import {
+  type Issuer,
+  type IssuerChanges,
+  listIssuers,
+  requireIssuer,
+  updateIssuer,
+} from '../../db/catalogue/issuers.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { PAGE_QUERY, pageAnswer, pageRequest } from '../paging.ts'
 import { Code, failures, Input, ListOf, Name, Output, Time, Uuid } from '../schemas/common.ts'

@@ -75,7 +75,7 @@ async function simulate(
     components: (versions.get(plan.versionId) ?? []).map(({ component }) => component),
     units,
   })
-  const chargeModels = new Map(plan.components.map(({ id, chargeModel }) => [id, chargeModel ?? '']))
+  const chargeModels = new Map(plan.components.map(({ id, chargeModel }) => [id, chargeModel]))
   return {
     plan_code: plan.code,
     currency: plan.currency,
@@ -91,7 +91,12 @@ function readUnits(units: Readonly<Record<string, unknown>>): ReadonlyMap<string
   for (const [key, value] of Object.entries(units)) {
     const decimal = decimalOf(value)
     if (decimal !== undefined) read.set(key, decimal)
-    else issues.push({ loc: ['body', 'units', key], msg: 'must be a decimal, as text or as a number', type: 'decimal_type' })
+    else
+      issues.push({
+        loc: ['body', 'units', key],
+        msg: 'must be a decimal, as text or as a number',
+        type: 'decimal_type',
+      })
   }
   if (issues.length > 0) throw validationError(issues)
   return read
@@ -101,6 +106,10 @@ function requireKnown(plan: Plan, units: ReadonlyMap<string, Exact>): void {
   const known = new Set(plan.components.flatMap(({ id, billableMetricCode }) => [id, billableMetricCode]))
   const issues = [...units.keys()]
     .filter((key) => !known.has(key))
-    .map((key) => ({ loc: ['body', 'units', key], msg: 'is no metric and no charge of the plan', type: 'unknown_charge' }))
+    .map((key) => ({
+      loc: ['body', 'units', key],
+      msg: 'is no metric and no charge of the plan',
+      type: 'unknown_charge',
+    }))
   if (issues.length > 0) throw validationError(issues)
 }

@@ -68,7 +68,9 @@ export const subscriptionRoutes: Routes = async (server, { context }) => {
     (request) => {
       const { external_customer_id: externalCustomerId, status } = request.query
       const page = { ...pageRequest(request.query), externalCustomerId, status }
-      return within(request, async (transaction, id) => pageAnswer(await listSubscriptions(transaction, id, page), view))
+      return within(request, async (transaction, id) =>
+        pageAnswer(await listSubscriptions(transaction, id, page), view),
+      )
     },
   )
 

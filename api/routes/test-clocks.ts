@@ -1,7 +1,18 @@
 import Type from 'typebox'
 import { advanceTestClock, insertTestClock, requireTestClock, type TestClock } from '../../db/catalogue/test-clocks.ts'
 import { inOrganization, type Routes } from '../context.ts'
-import { Choice, failures, Input, Name, Nullable, Output, readInstant, Time, TimeInput, Uuid } from '../schemas/common.ts'
+import {
+  Choice,
+  failures,
+  Input,
+  Name,
+  Nullable,
+  Output,
+  readInstant,
+  Time,
+  TimeInput,
+  Uuid,
+} from '../schemas/common.ts'
 
 const TestClockCreate = Input('TestClockCreate', { frozen_time: TimeInput, name: Type.Optional(Nullable(Name)) })
 const TestClockAdvance = Input('TestClockAdvance', { frozen_time: TimeInput })

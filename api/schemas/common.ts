@@ -43,6 +43,7 @@ export const Decimal = Type.String({ description: 'An exact decimal.', examples:
 export const DecimalInput = Type.Unsafe<unknown>({
   title: 'DecimalInput',
   description: 'An exact decimal: text, or a JSON number, which is read from its source text.',
+  examples: ['1500000', 12.5],
 })
 
 export const Code = Type.String({ minLength: 1, maxLength: 255 })
@@ -59,7 +60,9 @@ export const TimeZoneName = Type.String({
   description: 'A name of the IANA time zone database.',
   examples: ['Europe/Berlin'],
 })
-export const Cents = Type.Integer({ description: "Integer minor units of the currency, as many digits as ISO 4217 says." })
+export const Cents = Type.Integer({
+  description: 'Integer minor units of the currency, as many digits as ISO 4217 says.',
+})
 export const JsonObject = Type.Record(Type.String(), Type.Unknown())
 
 const ValidationError = Output('ValidationError', {
@@ -87,9 +90,9 @@ type Failure = { detail: string; code: ErrorCode }
 export function failures(...codes: readonly ErrorCode[]): { 401: ReturnType<typeof ErrorAnswer> } {
   const all: readonly ErrorCode[] = ['unauthorized', 'validation_error', 'internal_error', ...codes]
   const byStatus = Map.groupBy(new Set(all), (code) => ERRORS[code].status)
-  return Object.fromEntries(
-    [...byStatus].map(([status, codesOfStatus]) => [status, failureSchema(codesOfStatus)]),
-  ) as { 401: ReturnType<typeof ErrorAnswer> }
+  return Object.fromEntries([...byStatus].map(([status, codesOfStatus]) => [status, failureSchema(codesOfStatus)])) as {
+    401: ReturnType<typeof ErrorAnswer>
+  }
 }
 
 function failureSchema(codes: readonly ErrorCode[]): TSchema {
@@ -102,6 +105,7 @@ function failureSchema(codes: readonly ErrorCode[]): TSchema {
 export function ErrorAnswer(codes: readonly ErrorCode[]) {
   return Type.Unsafe<Failure>({
     type: 'object',
+    description: codes.join(', '),
     required: ['detail', 'code'],
     properties: {
       detail: { type: 'string', description: 'What is wrong and what to do about it, in one sentence.' },

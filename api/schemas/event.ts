@@ -25,7 +25,11 @@ export const UsageEventInput = Input(
     external_subscription_id: Type.Optional(
       Nullable(Type.String({ minLength: 1, maxLength: 255, description: 'Left out: the usage is the customer’s.' })),
     ),
-    code: Type.String({ minLength: 1, maxLength: 255, description: 'Which metrics read it: those of this event code.' }),
+    code: Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description: 'Which metrics read it: those of this event code.',
+    }),
     timestamp: Type.Optional(
       Nullable(
         Type.Union([Type.String(), Type.Number()], {

@@ -32,7 +32,9 @@ const LINE = {
       period_days: Type.Integer(),
     }),
   ),
-  steps: Type.Array(PricingStep, { description: 'How units became the amount; the amounts of the steps add up to it.' }),
+  steps: Type.Array(PricingStep, {
+    description: 'How units became the amount; the amounts of the steps add up to it.',
+  }),
 }
 
 /** A line that is priced now and written nowhere. */
@@ -42,7 +44,7 @@ export const RatedLineAnswer = Output('RatedLine', LINE)
 export const InvoiceLineAnswer = Output('InvoiceLine', { id: Uuid, ...LINE })
 
 /** A line of the rating engine as it is answered; `chargeModels` names the model of each usage component. */
-export function ratedLineView(line: RatedLine, chargeModels: ReadonlyMap<string, string>) {
+export function ratedLineView(line: RatedLine, chargeModels: ReadonlyMap<string, string | null>) {
   return {
     kind: line.kind,
     description: line.description,

@@ -10,7 +10,9 @@ const PlanInterval = Choice(INTERVALS as readonly ['weekly', 'monthly', 'quarter
 const ChargeModel = Choice(CHARGE_MODELS, { title: 'ChargeModel' })
 
 const DisplayName = Type.Optional(
-  Nullable(Type.String({ maxLength: 255, description: 'What invoices call it; the name of the metric when left out.' })),
+  Nullable(
+    Type.String({ maxLength: 255, description: 'What invoices call it; the name of the metric when left out.' }),
+  ),
 )
 
 const Properties = Type.Record(Type.String(), Type.Unknown(), {

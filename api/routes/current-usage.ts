@@ -1,0 +1,60 @@
+import Type from 'typebox'
+import { type CurrentUsage, rateCurrentUsage } from '../../db/subscriptions/current-usage.ts'
+import { requireSubscription, type Subscription } from '../../db/subscriptions/subscriptions.ts'
+import { inOrganization, type Routes } from '../context.ts'
+import { Cents, failures, jsonInteger, Nullable, Output, Time, Uuid } from '../schemas/common.ts'
+import { RatedLineAnswer, ratedLineView } from '../schemas/line.ts'
+
+const CurrentUsageAnswer = Output('CurrentUsage', {
+  subscription_id: Uuid,
+  external_subscription_id: Type.String(),
+  external_customer_id: Type.String(),
+  currency: Type.String(),
+  period_start: Nullable(Time),
+  period_end: Nullable(Time),
+  as_of: Time,
+  lines: Type.Array(RatedLineAnswer),
+  subtotal_cents: Cents,
+  total_cents: Cents,
+})
+
+/** What the running period costs so far. */
+export const currentUsageRoutes: Routes = async (server, { context }) => {
+  const within = inOrganization(context)
+
+  server.get(
+    '/subscriptions/:id/current_usage',
+    {
+      schema: {
+        operationId: 'getCurrentUsage',
+        summary: 'Price the usage of the running period',
+        description:
+          'Computed now, by the same engine that prices invoices, from all usage counted so far. Fixed fees are left ' +
+          'out. Outside a running period the times are null and there are no lines.',
+        tags: ['Subscriptions'],
+        params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 255 }) }),
+        response: { 200: CurrentUsageAnswer, ...failures('subscription_not_found') },
+      },
+    },
+    (request) =>
+      within(request, async (transaction, id) => {
+        const subscription = await requireSubscription(transaction, id, request.params.id)
+        return view(subscription, await rateCurrentUsage(transaction, id, subscription))
+      }),
+  )
+}
+
+function view(subscription: Subscription, { now, period, lines, totals, chargeModels }: CurrentUsage) {
+  return {
+    subscription_id: subscription.id,
+    external_subscription_id: subscription.externalId,
+    external_customer_id: subscription.externalCustomerId,
+    currency: subscription.currency,
+    period_start: period === null ? null : period.start.toString(),
+    period_end: period === null ? null : period.end.toString(),
+    as_of: now.toString(),
+    lines: lines.map((line) => ratedLineView(line, chargeModels)),
+    subtotal_cents: jsonInteger(totals.subtotalMinor),
+    total_cents: jsonInteger(totals.totalMinor),
+  }
+}

@@ -1,0 +1,47 @@
+import { type BillingPeriod, billingPeriodAt, truncatePeriod } from '../../shared/calendar/billing-period.ts'
+import { assert } from '../../shared/errors.ts'
+import { type InvoiceTotals, invoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
+import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
+import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
+import { loadRatings } from '../billing/load-rating.ts'
+import { organizationNow } from '../clock.ts'
+import type { OrganizationTransaction } from '../connection.ts'
+import type { Subscription } from './subscriptions.ts'
+
+/** What was used so far in the period that runs now, and what it costs. */
+export interface CurrentUsage {
+  /** The time of the organization's clock. */
+  readonly now: Temporal.Instant
+  /** Null before the start and after the end; then there are no lines. */
+  readonly period: BillingPeriod | null
+  readonly lines: readonly RatedLine[]
+  readonly totals: InvoiceTotals
+  readonly chargeModels: ReadonlyMap<string, string | null>
+}
+
+/** Prices the running period by the engine that writes the invoice; fixed fees are no usage and are left out. */
+export async function rateCurrentUsage(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  subscription: Subscription,
+): Promise<CurrentUsage> {
+  const now = await organizationNow(transaction, organizationId)
+  const period = runningPeriod(subscription)
+  if (period === undefined) {
+    return { now, period: null, lines: [], totals: invoiceTotals(subscription.currency, []), chargeModels: new Map() }
+  }
+  const [rating] = await loadRatings(transaction, organizationId, [{ subscription, period, advancePeriod: undefined }])
+  assert(rating !== undefined, `subscription ${subscription.id} was not rated`)
+  const { input } = rating
+  const components = input.components.filter((component) => component.kind === 'usage')
+  const lines = rateSubscription({ ...input, components })
+  const chargeModels = new Map(components.map(({ id, charge }) => [id, charge.model]))
+  return { now, period, lines, totals: invoiceTotals(subscription.currency, lines), chargeModels }
+}
+
+function runningPeriod(subscription: Subscription): BillingPeriod | undefined {
+  const { currentPeriodStart, endedAt, timeZone } = subscription
+  if (currentPeriodStart === null) return undefined
+  const period = billingPeriodAt({ ...subscription, at: currentPeriodStart })
+  return endedAt === null ? period : truncatePeriod(period, endedAt, timeZone)
+}
