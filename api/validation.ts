@@ -12,7 +12,7 @@ Settings.Set({ maxErrors: 50 })
 
 /**
  * Checks a part of a request. Bodies are taken as they are: a wrong type is never coerced. Queries and paths arrive as
- * text, so numbers and booleans in them are read from it. Missing fields get their defaults.
+ * text, so whole numbers in them are read from it. Missing fields get their defaults.
  */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart = 'body' }) => {
   const validator = Compile(schema)
@@ -20,7 +20,7 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
   return (input: unknown) => {
     const issue = findAbsent(input, schema, place) ?? findUnstorable(input, [place])
     if (issue !== undefined) return { error: validationError([issue]) }
-    const read = httpPart === 'body' ? withPlainIntegers(input ?? {}) : Value.Convert(schema, input)
+    const read = httpPart === 'body' ? withPlainIntegers(input ?? {}) : withReadIntegers(input, schema)
     const value = Value.Default(schema, read)
     if (validator.Check(value)) return { value }
     return { error: validationError(issuesOf(validator.Errors(value), place)) }
@@ -45,6 +45,16 @@ function withPlainIntegers(value: unknown): unknown {
   }
   if (Array.isArray(value)) return value.map(withPlainIntegers)
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withPlainIntegers(inner)]))
+}
+
+// What is not written as a whole number stays text, which the check then refuses.
+function withReadIntegers(input: unknown, schema: TSchema): unknown {
+  const { properties = {} } = schema as { properties?: Readonly<Record<string, { readonly type?: string }>> }
+  const fields = Object.entries(input ?? {}).map(([name, value]: [string, unknown]) => {
+    const isInteger = properties[name]?.type === 'integer' && /^-?\d{1,15}$/.test(String(value))
+    return [name, isInteger && typeof value === 'string' ? Number(value) : value]
+  })
+  return Object.fromEntries(fields)
 }
 
 const MAX_DEPTH = 64

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto'
+import { pino } from 'pino'
+import { startWebProcess, type WebProcess } from '../../api/web-process.ts'
+import { createOrganization, type OrganizationSettings } from '../../db/organizations.ts'
+import type { Config } from '../../shared/config.ts'
+import { readConfig } from '../../shared/config.ts'
+import { type AnswerContract, readAnswerContract } from './answer-contract.ts'
+import { createTestDatabase } from './postgres.ts'
+import { testRedisUrl } from './redis.ts'
+
+/** What a request was answered with. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** The parsed body; `undefined` when it is empty or no JSON. */
+  // biome-ignore lint: a test says what it expects
+  readonly body: any
+}
+
+/** Sends requests with one organization's key; every answer must be one that the OpenAPI document promises. */
+export interface ApiClient {
+  readonly organizationId: number
+  readonly apiKey: string
+  /** Operators exist only where they were asked for. */
+  readonly operatorPassword: string | undefined
+  get(path: string): Promise<Answer>
+  /** A text is sent as it is; anything else as JSON. */
+  post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  patch(path: string, body: unknown): Promise<Answer>
+  delete(path: string): Promise<Answer>
+}
+
+/** The real web process on a free port, with a database of its own and the queues of the run. */
+export interface TestApi {
+  readonly url: string
+  readonly web: WebProcess
+  readonly config: Config
+  client(settings?: Partial<OrganizationSettings>): Promise<ApiClient>
+  request(path: string, init?: RequestInit): Promise<Answer>
+  stop(): Promise<void>
+}
+
+export async function startApi(environment: NodeJS.ProcessEnv = {}): Promise<TestApi> {
+  const database = await createTestDatabase()
+  const config = readConfig({
+    DATABASE_URL: database.url,
+    TABKEEPER_SECRET: randomBytes(32).toString('hex'),
+    REDIS_URL: testRedisUrl(),
+    PORT: '0',
+    ...environment,
+  })
+  const web = await startWebProcess(config, pino({ level: process.env['LOG_LEVEL'] ?? 'silent' }))
+  const request = (path: string, init?: RequestInit) => send(`${web.url}${path}`, init)
+  const contract = readAnswerContract((await request('/openapi.json')).body)
+  return {
+    url: web.url,
+    web,
+    config,
+    request,
+    client: async (settings = {}) => {
+      const created = await createOrganization(database.url, { name: 'Test', ...settings })
+      return clientOf(created, web.url, contract)
+    },
+    stop: async () => {
+      await web.stop()
+      await database.drop()
+    },
+  }
+}
+
+function clientOf(
+  { organizationId, apiKey, operatorPassword }: Pick<ApiClient, 'organizationId' | 'apiKey' | 'operatorPassword'>,
+  url: string,
+  contract: AnswerContract,
+): ApiClient {
+  const call = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+    const answer = await send(`${url}/v1${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${apiKey}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+    contract.check({ method, path: `/v1${path}`, status: answer.status, body: answer.body })
+    return answer
+  }
+  return {
+    organizationId,
+    apiKey,
+    operatorPassword,
+    get: (path) => call('GET', path),
+    post: (path, body, headers) => call('POST', path, body, headers),
+    patch: (path, body) => call('PATCH', path, body),
+    delete: (path) => call('DELETE', path),
+  }
+}
+
+async function send(url: string, init: RequestInit = {}): Promise<Answer> {
+  const response = await fetch(url, { redirect: 'manual', ...init })
+  const text = await response.text()
+  return { status: response.status, headers: response.headers, text, body: parsed(text) }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
