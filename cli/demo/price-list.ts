@@ -69,7 +69,7 @@ export const PLANS: readonly [DemoPlan, ...DemoPlan[]] = [
     code: 'team',
     name: 'Team',
     currency: 'USD',
-    amount_cents: 4900,
+    amount_cents: 900,
     charges: [
       {
         metric: 'context_tokens',
@@ -93,7 +93,7 @@ export const PLANS: readonly [DemoPlan, ...DemoPlan[]] = [
     code: 'scale',
     name: 'Scale',
     currency: 'EUR',
-    amount_cents: 19_900,
+    amount_cents: 1900,
     charges: [
       {
         metric: 'context_tokens',
@@ -123,7 +123,7 @@ export const PLANS: readonly [DemoPlan, ...DemoPlan[]] = [
     code: 'tokyo',
     name: 'Tokyo',
     currency: 'JPY',
-    amount_cents: 3000,
+    amount_cents: 500,
     charges: [
       {
         metric: 'context_tokens',

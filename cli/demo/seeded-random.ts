@@ -6,7 +6,7 @@ export type Random = () => number
  * for one purpose changes nothing for another. The generator is mulberry32.
  */
 export function seededRandom(seed: number, purpose: string): Random {
-  let state = [...purpose].reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 0x01000193), seed | 0)
+  let state = Buffer.from(purpose).reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), seed | 0)
   return () => {
     state = (state + 0x6d2b79f5) | 0
     let mixed = Math.imul(state ^ (state >>> 15), state | 1)
