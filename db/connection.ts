@@ -25,7 +25,7 @@ export function createPool({ url, role, max }: { url: string; role: DatabaseRole
     types: {
       getTypeParser: (oid, format) =>
         oid === TIMESTAMP_WITH_TIME_ZONE && format !== 'binary' ? parseInstant : types.getTypeParser(oid, format),
-    } as typeof types,
+    },
   })
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => undefined)

@@ -1,11 +1,15 @@
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { OrganizationTransaction } from '../connection.ts'
 import { instantValue } from '../instant.ts'
 import { postInvoices } from '../ledger/post-invoices.ts'
 import { announce } from '../outbox.ts'
+import type { Database } from '../schema.ts'
 
 /** A draft that is to be finalized. */
-export type LockedDraft = Awaited<ReturnType<typeof lockDrafts>>[number]
+export type LockedDraft = Pick<
+  Selectable<Database['invoices']>,
+  'id' | 'customerId' | 'issuerId' | 'subscriptionId' | 'kind' | 'currency' | 'periodStart' | 'periodEnd' | 'finalizeAt'
+>
 
 /**
  * Locks drafts of the ids given, in the order of their issue; what another transaction holds is left out. With
@@ -18,11 +22,11 @@ export async function lockDrafts(
     invoiceIds,
     dueBy,
   }: { organizationId: number; invoiceIds: readonly string[]; dueBy: Temporal.Instant | undefined },
-) {
+): Promise<LockedDraft[]> {
   return await transaction
     .selectFrom('invoices')
     .select(['id', 'customerId', 'issuerId', 'subscriptionId', 'kind', 'currency', 'periodStart', 'periodEnd'])
-    .select(['totalMinor', 'finalizeAt'])
+    .select('finalizeAt')
     .where('organizationId', '=', organizationId)
     .where('id', 'in', invoiceIds)
     .where('status', '=', 'draft')

@@ -1,6 +1,8 @@
+import { sql } from 'kysely'
 import type { RateComponent, UsageComponent } from '../../shared/invoicing/components.ts'
 import { assert } from '../../shared/errors.ts'
 import { isPricedModel, parseCharge } from '../../shared/pricing/charge-models.ts'
+import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import type { UsageMetric } from '../usage/read-usage.ts'
 
@@ -39,6 +41,7 @@ async function selectComponents(
     .selectFrom('priceComponents')
     .innerJoin('prices', 'prices.priceComponentId', 'priceComponents.id')
     .leftJoin('billableMetrics', 'billableMetrics.id', 'priceComponents.billableMetricId')
+    .select(sql<string>`prices.properties::text`.as('properties'))
     .select([
       'priceComponents.id',
       'priceComponents.planVersionId',
@@ -47,7 +50,6 @@ async function selectComponents(
       'priceComponents.timing',
       'prices.id as priceId',
       'prices.chargeModel',
-      'prices.properties',
       'prices.amountMinor',
       'billableMetrics.id as metricId',
       'billableMetrics.code as metricCode',
@@ -87,7 +89,7 @@ function toComponent(row: ComponentRow): PlanComponent {
 
 function chargeOf({ id, chargeModel, properties }: ComponentRow): UsageComponent['charge'] {
   assert(chargeModel !== null && isPricedModel(chargeModel), `component ${id} has no charge model that can be priced`)
-  const parsed = parseCharge(chargeModel, properties, ['properties'])
+  const parsed = parseCharge(chargeModel, parseExactJson(properties), ['properties'])
   assert('charge' in parsed, `the properties of component ${id} cannot be priced`)
   return parsed.charge
 }

@@ -64,9 +64,9 @@ export async function updateDrafts(
   await sql`
     update invoice_lines set units = line.units, events_count = line.events_count, unit_amount = line.unit_amount,
       amount = line.amount, amount_minor = line.amount_minor, steps = line.steps
-    from jsonb_to_recordset(${JSON.stringify(lines)}::jsonb)
+    from json_to_recordset(${JSON.stringify(lines)}::json)
       as line (invoice_id uuid, price_component_id uuid, units numeric, events_count bigint, unit_amount numeric,
-        amount numeric, amount_minor bigint, steps jsonb)
+        amount numeric, amount_minor bigint, steps json)
     where invoice_lines.invoice_id = line.invoice_id and invoice_lines.price_component_id = line.price_component_id
       and invoice_lines.kind = 'usage' and invoice_lines.organization_id = ${organizationId}`.execute(transaction)
   await sql`
@@ -90,11 +90,11 @@ async function insertLines(
     insert into invoice_lines (organization_id, customer_id, invoice_id, position, kind, description, price_component_id,
       price_id, billable_metric_id, charge_model, period_start, period_end, units, events_count, unit_amount, amount,
       amount_minor, billed_days, period_days, steps)
-    select ${organizationId}, line.* from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+    select ${organizationId}, line.* from json_to_recordset(${JSON.stringify(rows)}::json)
       as line (customer_id integer, invoice_id uuid, position integer, kind text, description text,
         price_component_id uuid, price_id uuid, billable_metric_id uuid, charge_model text, period_start timestamptz,
         period_end timestamptz, units numeric, events_count bigint, unit_amount numeric, amount numeric,
-        amount_minor bigint, billed_days integer, period_days integer, steps jsonb)`.execute(transaction)
+        amount_minor bigint, billed_days integer, period_days integer, steps json)`.execute(transaction)
 }
 
 function draftRow(draft: DraftInvoice): Record<string, unknown> {

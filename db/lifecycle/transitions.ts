@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Transition } from '../../shared/lifecycle/transition.ts'
+import type { LifecycleState, Transition } from '../../shared/lifecycle/transition.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { instantValue } from '../instant.ts'
 
@@ -11,7 +11,7 @@ export async function lockDueLifecycles(
     subscriptionIds,
     now,
   }: { organizationId: number; subscriptionIds: readonly string[]; now: Temporal.Instant },
-) {
+): Promise<LifecycleState[]> {
   return await transaction
     .selectFrom('subscriptions')
     .innerJoin('planVersions', 'planVersions.id', 'subscriptions.planVersionId')

@@ -162,7 +162,8 @@ create table prices (
   price_component_id uuid not null references price_components,
   cadence text check (cadence in ('weekly', 'monthly', 'quarterly', 'yearly')),
   charge_model text,
-  properties jsonb not null default '{}',
+  -- json, not jsonb: they are read back as they were written, order and digits included.
+  properties json not null default '{}',
   amount_minor bigint check (amount_minor >= 0),
   check ((charge_model is null) <> (amount_minor is null))
 );
@@ -362,7 +363,7 @@ create table invoice_lines (
   amount_minor bigint not null,
   billed_days integer,
   period_days integer,
-  steps jsonb not null default '[]',
+  steps json not null default '[]',
   primary key (customer_id, invoice_id, position)
 );
 

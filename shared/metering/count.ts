@@ -1,4 +1,4 @@
-import type { Aggregation } from './aggregations.ts'
+import type { Aggregation } from './aggregation.ts'
 
 /** Every event is one unit. */
 export const count: Aggregation = {

@@ -1,6 +1,6 @@
 import { decimalOf } from '../json/exact-json.ts'
 import { assert } from '../errors.ts'
-import type { Aggregation } from './aggregations.ts'
+import type { Aggregation } from './aggregation.ts'
 import { propertyAt } from './property.ts'
 
 /** Units are the sum of a property: a JSON number or a text that is a decimal. */
@@ -10,7 +10,7 @@ export const sum: Aggregation = {
     assert(fieldName !== null, 'a sum has no field')
     const value = propertyAt(event.properties, fieldName)
     if (value === undefined || value === null) return { reason: 'value_missing', details: { field: fieldName } }
-    if (Number.isSafeInteger(value)) return { value: String(value) }
+    if (typeof value === 'number' && Number.isSafeInteger(value)) return { value: String(value) }
     const decimal = decimalOf(value)
     if (decimal === undefined) {
       return { reason: 'value_not_a_number', details: { field: fieldName, value: printable(value) } }

@@ -80,11 +80,12 @@ function usageComponent(
     name: displayName ?? '',
     timing: 'arrears',
     billableMetricId: billableMetricId.toLowerCase(),
-    price: { chargeModel, amountMinor: null, properties: canonicalProperties(chargeModel, properties, loc, issues) },
+    price: { chargeModel, amountMinor: null, properties: checkedProperties(chargeModel, properties, loc, issues) },
   }
 }
 
-function canonicalProperties(
+// They are kept as they were written, and read again by the same rule whenever they price something.
+function checkedProperties(
   model: ChargeModel,
   properties: unknown,
   loc: Issue['loc'],
@@ -96,7 +97,7 @@ function canonicalProperties(
     return {}
   }
   const parsed = parseCharge(model, properties, [...loc, 'properties'])
-  if ('charge' in parsed) return { ...parsed.charge.properties }
+  if ('charge' in parsed) return properties as Record<string, unknown>
   issues.push(...parsed.issues)
   return {}
 }

@@ -114,7 +114,9 @@ export async function createBillingFixture(frozenTime: string): Promise<BillingF
     invoices: async (externalCustomerId) => {
       const filter = { externalCustomerId, subscriptionId: undefined, status: undefined, after: undefined, limit: 100 }
       const { rows } = await within((transaction) => listInvoices(transaction, organizationId, filter))
-      return [...rows].sort((left, right) => Temporal.Instant.compare(left.issuedAt, right.issuedAt))
+      return [...rows].sort(
+        (left, right) => Temporal.Instant.compare(left.issuedAt, right.issuedAt) || (left.id < right.id ? -1 : 1),
+      )
     },
   }
 }
