@@ -20,7 +20,8 @@ import type { UsageEvent } from '../../shared/metering/usage-event.ts'
 import { aggregateEvents } from '../../workers/aggregate-usage/aggregate-events.ts'
 import { issueBills } from '../../workers/issue-invoices/issue-bills.ts'
 import { applyTransitions } from '../../workers/run-lifecycle/apply-transitions.ts'
-import { createMeteringFixture, type MeteringFixture, usageEvent } from './metering.ts'
+import { createMeteringFixture, type MeteringFixture } from './metering.ts'
+import { usageEvent } from './usage-event.ts'
 
 /** An organization on a test clock, billed by calling what the workers call, one step at a time. */
 export interface BillingFixture extends MeteringFixture {

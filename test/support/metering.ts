@@ -1,7 +1,6 @@
 import type { Pool } from 'pg'
 import { createPool } from '../../db/connection.ts'
 import { createOrganization } from '../../db/organizations.ts'
-import type { UsageEvent } from '../../shared/metering/usage-event.ts'
 import { createTestDatabase } from './postgres.ts'
 
 /** An organization in a database of its own, and a worker's connections to it. */
@@ -24,23 +23,6 @@ export async function createMeteringFixture(): Promise<MeteringFixture> {
       await pool.end()
       await database.drop()
     },
-  }
-}
-
-let nextTransaction = 0
-
-/** An event of customer `acme` on 3 March 2026, noon UTC; what the test is about is passed in. */
-export function usageEvent(about: Partial<UsageEvent> = {}): UsageEvent {
-  return {
-    externalCustomerId: 'acme',
-    source: '',
-    transactionId: `transaction-${nextTransaction++}`,
-    code: 'tokens',
-    externalSubscriptionId: null,
-    timestampMicros: Date.UTC(2026, 2, 3, 12) * 1000,
-    timedByServer: false,
-    properties: { tokens: 10 },
-    ...about,
   }
 }
 

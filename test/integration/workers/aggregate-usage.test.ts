@@ -12,8 +12,8 @@ import {
   type MeteringFixture,
   rollupSums,
   unprocessedReasons,
-  usageEvent,
 } from '../../support/metering.ts'
+import { usageEvent } from '../../support/usage-event.ts'
 
 const RECEIVED_AT = '2026-03-03T12:00:01Z'
 
