@@ -1,0 +1,153 @@
+import { expect, test } from 'vitest'
+import { IngestBuffer, type IngestLimits } from '../../../api/events/ingest-buffer.ts'
+import { unpackUsageEvents } from '../../../queues/usage-payload.ts'
+import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
+
+interface Job {
+  readonly organizationId: number
+  readonly receivedAt: string
+  readonly ids: readonly string[]
+  readonly accept: () => void
+  readonly refuse: () => void
+}
+
+const LIMITS: IngestLimits = { maxEventsPerJob: 4, maxAddsInFlight: 2, maxWaitingEvents: 20, timeoutMs: 5_000 }
+const LIVE = { micros: 0, frozen: false }
+
+/** A queue that accepts a job when the test says so. */
+function openQueue(limits: Partial<IngestLimits> = {}) {
+  const jobs: Job[] = []
+  const buffer = new IngestBuffer(
+    ({ organizationId, receivedAt, events }) =>
+      new Promise((resolve, reject) => {
+        const ids = unpackUsageEvents(events).map((event) => event.transactionId)
+        jobs.push({ organizationId, receivedAt, ids, accept: resolve, refuse: () => reject(new Error('down')) })
+      }),
+    { ...LIMITS, ...limits },
+  )
+  return { buffer, jobs }
+}
+
+function events(...ids: readonly string[]): UsageEvent[] {
+  return ids.map((transactionId) => ({ transactionId }) as UsageEvent)
+}
+
+async function untilJobs(jobs: readonly Job[], count: number): Promise<void> {
+  await expect.poll(() => jobs.length, { interval: 1 }).toBe(count)
+}
+
+test('the first request goes at once; what arrives meanwhile shares the next job', async () => {
+  const { buffer, jobs } = openQueue()
+  const first = buffer.add(1, LIVE, events('a'))
+  await untilJobs(jobs, 1)
+  const others = [buffer.add(1, LIVE, events('b')), buffer.add(1, LIVE, events('c'))]
+  jobs[0]?.accept()
+  await first
+  await untilJobs(jobs, 2)
+  jobs[1]?.accept()
+  await Promise.all(others)
+  expect(jobs.map(({ ids }) => ids)).toEqual([['a'], ['b', 'c']])
+})
+
+test('a request is answered only when its job is durable', async () => {
+  const { buffer, jobs } = openQueue()
+  let answered = false
+  const request = buffer.add(1, LIVE, events('a')).then(() => {
+    answered = true
+  })
+  await untilJobs(jobs, 1)
+  expect(answered).toBe(false)
+  jobs[0]?.accept()
+  await request
+  expect(answered).toBe(true)
+})
+
+test('full jobs go side by side up to the limit, and no request is divided', async () => {
+  const { buffer, jobs } = openQueue()
+  const requests = [['a', 'b', 'c'], ['d', 'e'], ['f', 'g', 'h', 'i', 'j'], ['k']].map((ids) =>
+    buffer.add(1, LIVE, events(...ids)),
+  )
+  await untilJobs(jobs, 2)
+  expect(jobs.map(({ ids }) => ids)).toEqual([
+    ['a', 'b', 'c'],
+    ['d', 'e'],
+  ])
+  jobs[0]?.accept()
+  await untilJobs(jobs, 3)
+  jobs[1]?.accept()
+  jobs[2]?.accept()
+  await untilJobs(jobs, 4)
+  jobs[3]?.accept()
+  await Promise.all(requests)
+  expect(jobs.slice(2).map(({ ids }) => ids)).toEqual([['f', 'g', 'h', 'i', 'j'], ['k']])
+})
+
+test('organizations never share a job, nor wait for each other', async () => {
+  const { buffer, jobs } = openQueue()
+  const requests = [buffer.add(1, LIVE, events('a')), buffer.add(2, LIVE, events('a'))]
+  await untilJobs(jobs, 2)
+  for (const job of jobs) job.accept()
+  await Promise.all(requests)
+  expect(jobs.map(({ organizationId }) => organizationId)).toEqual([1, 2])
+})
+
+test('a test clock that was moved opens another job', async () => {
+  const { buffer, jobs } = openQueue()
+  const requests = [
+    buffer.add(1, { micros: 1, frozen: true }, events('a')),
+    buffer.add(1, { micros: 1, frozen: true }, events('b')),
+    buffer.add(1, { micros: 2, frozen: true }, events('c')),
+  ]
+  await untilJobs(jobs, 1)
+  jobs[0]?.accept()
+  await untilJobs(jobs, 2)
+  jobs[1]?.accept()
+  await Promise.all(requests)
+  expect(jobs.map(({ receivedAt, ids }) => [receivedAt, ids])).toEqual([
+    ['1970-01-01T00:00:00.000001Z', ['a', 'b']],
+    ['1970-01-01T00:00:00.000002Z', ['c']],
+  ])
+})
+
+const UNAVAILABLE = { code: 'queue_unavailable' }
+
+test('a job that the queue refuses is refused to every request in it, and the next one is tried', async () => {
+  const { buffer, jobs } = openQueue()
+  const refused = [buffer.add(1, LIVE, events('a')), buffer.add(1, LIVE, events('b'))]
+  const expectations = refused.map((request) => expect(request).rejects.toMatchObject(UNAVAILABLE))
+  await untilJobs(jobs, 1)
+  jobs[0]?.refuse()
+  await Promise.all(expectations)
+  const next = buffer.add(1, LIVE, events('c'))
+  await untilJobs(jobs, 2)
+  jobs[1]?.accept()
+  await next
+})
+
+test('a queue that does not answer is given up within the time limit, in flight or waiting', async () => {
+  const { buffer, jobs } = openQueue({ timeoutMs: 40, maxAddsInFlight: 1 })
+  const inFlight = expect(buffer.add(1, LIVE, events('a'))).rejects.toMatchObject(UNAVAILABLE)
+  await untilJobs(jobs, 1)
+  const waiting = expect(buffer.add(1, LIVE, events('b'))).rejects.toMatchObject(UNAVAILABLE)
+  await Promise.all([inFlight, waiting])
+  await buffer.drain()
+  expect(jobs).toHaveLength(1)
+})
+
+test('what waits in memory is bounded', async () => {
+  const { buffer, jobs } = openQueue({ maxWaitingEvents: 2, maxAddsInFlight: 1, timeoutMs: 40 })
+  const held = expect(buffer.add(1, LIVE, events('a'))).rejects.toMatchObject(UNAVAILABLE)
+  await untilJobs(jobs, 1)
+  const waiting = expect(buffer.add(1, LIVE, events('b', 'c'))).rejects.toMatchObject(UNAVAILABLE)
+  expect(() => buffer.add(2, LIVE, events('d'))).toThrow(expect.objectContaining(UNAVAILABLE))
+  await Promise.all([held, waiting])
+})
+
+test('draining waits for everything that was taken in', async () => {
+  const { buffer, jobs } = openQueue()
+  void buffer.add(1, LIVE, events('a'))
+  const drained = buffer.drain()
+  await untilJobs(jobs, 1)
+  jobs[0]?.accept()
+  await drained
+})
