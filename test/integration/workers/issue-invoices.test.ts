@@ -195,7 +195,13 @@ test('usage that names no subscription is billed once, on the earliest one that 
   await fixture.use('acme', 10, '2026-01-05T00:00:00Z')
   await fixture.use('acme', 3, '2026-01-05T00:00:00Z', { externalSubscriptionId: 'two' })
   await fixture.advanceTo('2026-02-01T02:00:00Z')
-  expect((await summaries('acme')).map(({ total }) => total)).toEqual(['1000', '300'])
+  const { rows } = await fixture.pool.query(
+    `select s.external_id, i.total_minor from invoices i join subscriptions s on s.id = i.subscription_id order by 1`,
+  )
+  expect(rows).toEqual([
+    { external_id: 'one', total_minor: '1000' },
+    { external_id: 'two', total_minor: '300' },
+  ])
 })
 
 test('two workers that bill the same subscriptions at once issue one invoice for each period', async () => {
