@@ -10,7 +10,10 @@ const CHUNK = 1000
 const LIVE_WAIT_SECONDS = 60
 const TEST_CLOCK_WAIT_SECONDS = 600
 
-/** Enqueues a job per organization for what is due. A chunk that is queued, or failed for good, is not queued again. */
+/**
+ * Enqueues a job per organization for what is due. A chunk that is queued is not queued again; one that failed for good
+ * stays as a dead letter and is tried anew in the next hour, so that nothing stays unbilled after a long outage.
+ */
 export async function findDueWork(connection: Connection, producer: Producer): Promise<number> {
   const uncounted = (await producer.backlog('aggregate-usage')) > 0
   const due = {
@@ -19,12 +22,13 @@ export async function findDueWork(connection: Connection, producer: Producer): P
     testClockDelaySeconds: uncounted ? TEST_CLOCK_WAIT_SECONDS : 0,
     limit: CHUNK,
   }
+  const hour = due.now.toString().slice(0, 13)
   const bills = await listDueSubscriptions(connection, due)
   for (const { organizationId, ids, occasion } of bills) {
     await producer.enqueue(
       'issue-invoices',
       { task: 'issue', organizationId, subscriptionIds: [...ids] },
-      `issue-${occasion}`,
+      `issue-${occasion}-${hour}`,
     )
   }
   const drafts = await listDueDrafts(connection, due)
@@ -33,7 +37,7 @@ export async function findDueWork(connection: Connection, producer: Producer): P
     await producer.enqueue(
       'issue-invoices',
       { task: 'finalize', organizationId, invoiceIds: [...ids] },
-      `finalize-${occasion}`,
+      `finalize-${occasion}-${hour}`,
     )
   }
   return bills.length + drafts.length
