@@ -2,7 +2,7 @@ import { readConfig } from '../shared/config.ts'
 import { createLogger } from './log.ts'
 import { startWebProcess } from './web-process.ts'
 
-const STOP_WITHIN_MS = 15_000
+const STOP_WITHIN_MS = 10_000
 
 try {
   const config = readConfig(process.env)

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import swagger from '@fastify/swagger'
 import scalar from '@scalar/fastify-api-reference'
 import type { FastifyInstance } from 'fastify'
+import { withDescribedAnswers } from './described-answers.ts'
 import { withNamedSchemas } from './named-schemas.ts'
 
 const DESCRIPTION = `Tabkeeper meters usage, prices it and issues invoices.
@@ -42,7 +43,7 @@ export async function registerOpenApi(server: FastifyInstance): Promise<void> {
       security: [{ apiKey: [] }],
     },
     transformObject: (document) =>
-      withNamedSchemas('openapiObject' in document ? document.openapiObject : document.swaggerObject) as never,
+      withNamedSchemas(withDescribedAnswers('openapiObject' in document ? document.openapiObject : {})) as never,
   })
 }
 

@@ -34,7 +34,12 @@ export async function createOrganization(
   return await asOwner(ownerDatabaseUrl, (transaction) => insertOrganization(transaction, settings))
 }
 
-/** The same within a transaction of the owner. */
+/** Creates one more API key for an organization; the key stands in the answer only. */
+export async function createApiKey(ownerDatabaseUrl: string, organizationId: number): Promise<string> {
+  return await asOwner(ownerDatabaseUrl, (transaction) => insertApiKey(transaction, organizationId))
+}
+
+/** Creates an organization within a transaction of the owner. */
 export async function insertOrganization(
   transaction: Transaction<Database>,
   { name, currency, timeZone, gracePeriodSeconds, operator }: OrganizationSettings,
@@ -82,7 +87,7 @@ async function insertApiKey(transaction: Transaction<Database>, organizationId: 
     .insertInto('apiKeys')
     .values({
       organizationId,
-      name: 'First key',
+      name: 'API key',
       keyPrefix: apiKey.slice(0, KEY_PREFIX_LENGTH),
       keyHash: hashApiKey(apiKey),
     })

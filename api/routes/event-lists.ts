@@ -3,6 +3,7 @@ import { findCustomerKey } from '../../db/catalogue/customers.ts'
 import { listUnprocessedEvents, type UnprocessedEvent } from '../../db/events/unprocessed-events.ts'
 import { type EventPosition, type ListedUsageEvent, listUsageEvents } from '../../db/events/usage-events.ts'
 import type { PageRequest } from '../../db/paging.ts'
+import { boundedAnswer } from '../bounded-wait.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { decodeCursor, encodeCursor, invalidCursor, PAGE_QUERY, pageAnswer, pageRequest } from '../paging.ts'
 import { failures } from '../schemas/common.ts'
@@ -72,10 +73,13 @@ export const eventListRoutes: Routes = async (server, { context }) => {
         summary: 'How many batches wait to be counted?',
         description: 'Zero means that everything accepted so far shows in usage.',
         tags: ['Events'],
-        response: { 200: EventBacklog, ...failures() },
+        response: { 200: EventBacklog, ...failures('queue_unavailable') },
       },
     },
-    async () => ({ queued_batches: await context.producer.backlog('aggregate-usage') }),
+    async () => {
+      const backlog = context.producer.backlog('aggregate-usage')
+      return { queued_batches: await boundedAnswer(backlog, 'queue_unavailable', 'the queue does not answer') }
+    },
   )
 }
 

@@ -1,10 +1,9 @@
 import { sql } from 'kysely'
-import { AppError } from '../../shared/errors.ts'
+import { boundedAnswer } from '../bounded-wait.ts'
 import type { Routes } from '../context.ts'
 import { Choice, ErrorAnswer, Output } from '../schemas/common.ts'
 
 const Health = Output('Health', { status: Choice(['ok']) })
-const READY_WITHIN_MS = 5_000
 
 /** For whoever watches the process; no key is asked for. */
 export const healthRoutes: Routes = async (server, { context }) => {
@@ -34,21 +33,10 @@ export const healthRoutes: Routes = async (server, { context }) => {
       },
     },
     async () => {
-      await within('database_unavailable', sql`select 1`.execute(context.connection))
-      await within('queue_unavailable', context.producer.backlog('relay-outbox'))
+      const database = sql`select 1`.execute(context.connection)
+      await boundedAnswer(database, 'database_unavailable', 'the database does not answer')
+      await boundedAnswer(context.producer.backlog('relay-outbox'), 'queue_unavailable', 'the queue does not answer')
       return { status: 'ok' as const }
     },
   )
-}
-
-async function within(code: 'database_unavailable' | 'queue_unavailable', answer: Promise<unknown>): Promise<void> {
-  const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('no answer in time')), READY_WITHIN_MS)
-  try {
-    await Promise.race([answer, late])
-  } catch (cause) {
-    throw Object.assign(new AppError(code, `the ${code.split('_')[0]} does not answer`), { cause })
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -76,10 +76,14 @@ const ValidationError = Output('ValidationError', {
   type: Type.String({ description: 'Stable; compare with this one.' }),
 })
 
-export const HTTPValidationError = Output('HTTPValidationError', {
-  detail: Type.Array(ValidationError),
-  code: Choice(['validation_error']),
-})
+export const HTTPValidationError = Output(
+  'HTTPValidationError',
+  {
+    detail: Type.Array(ValidationError),
+    code: Choice(['validation_error']),
+  },
+  { description: 'Validation error' },
+)
 
 type Failure = { detail: string; code: ErrorCode }
 
@@ -105,7 +109,7 @@ function failureSchema(codes: readonly ErrorCode[]): TSchema {
 export function ErrorAnswer(codes: readonly ErrorCode[]) {
   return Type.Unsafe<Failure>({
     type: 'object',
-    description: codes.join(', '),
+    description: `Code ${codes.map((code) => `\`${code}\``).join(' or ')}`,
     required: ['detail', 'code'],
     properties: {
       detail: { type: 'string', description: 'What is wrong and what to do about it, in one sentence.' },

@@ -31,12 +31,17 @@ export interface ApiClient {
   delete(path: string): Promise<Answer>
 }
 
+type Identity = Pick<ApiClient, 'organizationId' | 'apiKey' | 'operatorPassword'>
+
 /** The real web process on a free port, with a database of its own and the queues of the run. */
 export interface TestApi {
   readonly url: string
   readonly web: WebProcess
   readonly config: Config
+  /** Creates an organization and speaks for it. */
   client(settings?: Partial<OrganizationSettings>): Promise<ApiClient>
+  /** Speaks for an organization that is there already. */
+  clientOf(identity: Identity): ApiClient
   request(path: string, init?: RequestInit): Promise<Answer>
   stop(): Promise<void>
 }
@@ -59,9 +64,10 @@ export async function startApi(environment: NodeJS.ProcessEnv = {}): Promise<Tes
     config,
     request,
     client: async (settings = {}) => {
-      const created = await createOrganization(database.url, { name: 'Test', ...settings })
+      const created = await createOrganization(config.databaseUrl, { name: 'Test', ...settings })
       return clientOf(created, web.url, contract)
     },
+    clientOf: (identity) => clientOf(identity, web.url, contract),
     stop: async () => {
       await web.stop()
       await database.drop()
@@ -70,7 +76,7 @@ export async function startApi(environment: NodeJS.ProcessEnv = {}): Promise<Tes
 }
 
 function clientOf(
-  { organizationId, apiKey, operatorPassword }: Pick<ApiClient, 'organizationId' | 'apiKey' | 'operatorPassword'>,
+  { organizationId, apiKey, operatorPassword }: Identity,
   url: string,
   contract: AnswerContract,
 ): ApiClient {

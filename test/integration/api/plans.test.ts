@@ -23,7 +23,7 @@ const UUID = expect.stringMatching(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
 const NO_ID = '00000000-0000-7000-8000-000000000000'
 
 const MODELS = [
-  ['standard', { amount: '0.5' }, { amount: '0.5' }],
+  ['standard', { amount: '0.5' }],
   [
     'graduated',
     {
@@ -32,23 +32,9 @@ const MODELS = [
         { from_value: 11, to_value: null, per_unit_amount: 0.5 },
       ],
     },
-    {
-      graduated_ranges: [
-        { from_value: '0', to_value: '10', per_unit_amount: '1', flat_amount: '5' },
-        { from_value: '11', to_value: null, per_unit_amount: '0.5', flat_amount: '0' },
-      ],
-    },
   ],
-  [
-    'volume',
-    { volume_ranges: [{ from_value: 0, to_value: null, per_unit_amount: '2', flat_amount: '0' }] },
-    { volume_ranges: [{ from_value: '0', to_value: null, per_unit_amount: '2', flat_amount: '0' }] },
-  ],
-  [
-    'package',
-    { amount: '3', package_size: 100, free_units: 10 },
-    { amount: '3', package_size: '100', free_units: '10' },
-  ],
+  ['volume', { volume_ranges: [{ from_value: 0, to_value: null, per_unit_amount: '2', flat_amount: '0' }] }],
+  ['package', { amount: '3', package_size: 100, free_units: 10 }],
 ] as const
 
 describe('creating a plan', () => {
@@ -85,7 +71,7 @@ describe('creating a plan', () => {
     expect(created.body).toEqual({ ...sent, charges: [], id: UUID, created_at: TIME, updated_at: TIME })
   })
 
-  test.each(MODELS)('a charge of the model %s is read back in its canonical form', async (model, sent, canonical) => {
+  test.each(MODELS)('a charge of the model %s is read back as it was sent', async (model, sent) => {
     const charge = { billable_metric_id: metricId, charge_model: model, properties: sent, filters: [] }
     const created = await client.post('/plans/', {
       code: `with-${model}`,
@@ -99,7 +85,7 @@ describe('creating a plan', () => {
         plan_id: created.body.id,
         billable_metric_id: metricId,
         charge_model: model,
-        properties: canonical,
+        properties: sent,
         created_at: TIME,
         updated_at: TIME,
       },
@@ -110,7 +96,8 @@ describe('creating a plan', () => {
     const body = `{"code":"digits","name":"D","interval":"yearly","charges":[{"billable_metric_id":"${metricId}",
       "charge_model":"standard","properties":{"amount":0.1234567890123456789012345}}]}`
     const created = await client.post('/plans/', body)
-    expect(created.body.charges[0].properties).toEqual({ amount: '0.1234567890123456789012345' })
+    expect(created.text).toContain('{"amount":0.1234567890123456789012345}')
+    expect((await client.get('/plans/digits')).text).toBe(created.text)
   })
 
   test.each(['percentage', 'graduated_percentage', 'custom', 'dynamic'])(
