@@ -10,6 +10,7 @@ import { streamReporter } from './demo/progress.ts'
 import { readTrace } from './demo/read-trace.ts'
 import { type Scenario, scenarioOf } from './demo/scenario.ts'
 import { seededRandom } from './demo/seeded-random.ts'
+import type { FirstSecrets } from '../db/first-organization.ts'
 import { stopOnSignal } from './start/stop-on-signal.ts'
 
 const SHOWN_DIFFERENCES = 10
@@ -38,6 +39,7 @@ async function run(options: DemoOptions): Promise<void> {
   try {
     reporter.step('Starting Postgres, the API and the workers')
     const access = await service.start()
+    if (access.firstSecrets !== undefined) reporter.line(firstOrganization(access.firstSecrets).join('\n'))
     const played = await playScenario(apiClient(access.url, access.apiKey), scenario, reporter)
     report(played, scenario, (lines) => reporter.line(lines.join('\n')))
     isDone = true
@@ -75,13 +77,7 @@ function report(played: Played, scenario: Scenario, show: (lines: readonly strin
   show([`All ${invoices.length} invoices equal, to the cent, what a second way of computing them gives.`])
 }
 
-function whereToLook({ url, apiKey, operator, operatorPassword, firstSecrets }: DemoAccess): string[] {
-  const first = firstSecrets && [
-    '',
-    'The database was new. Its first organization, shown this once:',
-    `  Operator  operator, password ${firstSecrets.operatorPassword}`,
-    `  API key   ${firstSecrets.apiKey}`,
-  ]
+function whereToLook({ url, apiKey, operator, operatorPassword }: DemoAccess): string[] {
   return [
     '',
     'Tabkeeper stays up; Ctrl-C stops it and deletes what is not on a server of yours.',
@@ -89,7 +85,15 @@ function whereToLook({ url, apiKey, operator, operatorPassword, firstSecrets }: 
     `  Queues    ${url}/queues  (${operator}, password ${operatorPassword})`,
     `  API key   ${apiKey}`,
     `  Try       curl -H 'Authorization: Bearer ${apiKey}' '${url}/v1/invoices?limit=1'`,
-    ...(first ?? []),
+  ]
+}
+
+// The demo's organization is not the first one, so that `npm start` on the same database has what it would have had.
+function firstOrganization({ apiKey, operatorPassword }: FirstSecrets): string[] {
+  return [
+    'The database was new. Its first organization, apart from the demo, shown this once:',
+    `  Operator  operator, password ${operatorPassword}`,
+    `  API key   ${apiKey}`,
   ]
 }
 

@@ -5,8 +5,11 @@ const SHOWN_PER_CURRENCY = 5
 
 /** The largest invoices of each currency, as lines of a table. */
 export function invoiceTable(invoices: readonly InvoiceAnswer[]): string[] {
-  const largest = [...Map.groupBy(invoices, ({ currency }) => currency).values()].flatMap((ofCurrency) =>
-    ofCurrency.toSorted((one, other) => other.total_cents - one.total_cents).slice(0, SHOWN_PER_CURRENCY),
+  const largest = Object.keys(totalsByCurrency(invoices)).flatMap((code) =>
+    invoices
+      .filter(({ currency }) => currency === code)
+      .sort((one, other) => other.total_cents - one.total_cents)
+      .slice(0, SHOWN_PER_CURRENCY),
   )
   return alignedRows([
     ['INVOICE', 'CUSTOMER', 'PERIOD', 'CONTEXT TOKENS', 'GENERATED TOKENS', 'TOTAL', ''],

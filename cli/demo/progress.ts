@@ -32,8 +32,8 @@ export function streamReporter(stream: NodeJS.WriteStream): Reporter & { line(te
   }
 }
 
-/** For example `[######······] 50 % of 29,049 events`. */
-export function progressBar(done: number, total: number): string {
+// For example `[######······] 50 % of 29,366 events`.
+function progressBar(done: number, total: number): string {
   const filled = Math.floor((done / total) * BAR_WIDTH)
   const percent = String(Math.floor((done / total) * 100)).padStart(3)
   return `  [${'#'.repeat(filled)}${'·'.repeat(BAR_WIDTH - filled)}] ${percent} % of ${total.toLocaleString('en')} events`
