@@ -1,7 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import type { Pool } from 'pg'
 import { createConnection, createPool } from '../db/connection.ts'
 import { openQueueBackend, type QueueBackend } from '../queues/backend.ts'
 import { Producer } from '../queues/producer.ts'
@@ -38,7 +37,7 @@ export async function startWebProcess(config: Config, logger: Logger): Promise<W
   return { url, server, stop }
 }
 
-function createContext(config: Config, pool: Pool, producer: Producer): ApiContext {
+function createContext(config: Config, pool: DatabasePool, producer: Producer): ApiContext {
   const connection = createConnection(pool)
   return {
     connection,
@@ -49,11 +48,13 @@ function createContext(config: Config, pool: Pool, producer: Producer): ApiConte
   }
 }
 
+type DatabasePool = ReturnType<typeof createPool>
+
 interface Parts {
   readonly server: FastifyInstance
   readonly context: ApiContext
   readonly backend: QueueBackend
-  readonly pool: Pool
+  readonly pool: DatabasePool
 }
 
 // In the order of dependence: who still waits for an answer first, what the answers need last.

@@ -6,7 +6,7 @@ import type { ApiContext } from '../context.ts'
 import type { Receipt } from './organization-clock.ts'
 
 /** The most events that one request may carry. */
-export const MAX_BATCH_EVENTS = 5_000
+const MAX_BATCH_EVENTS = 5_000
 
 /** What became of one event of a batch. */
 export interface EventResult {

@@ -16,7 +16,7 @@ export interface IngestLimits {
   readonly timeoutMs: number
 }
 
-export const INGEST_LIMITS: IngestLimits = {
+const INGEST_LIMITS: IngestLimits = {
   maxEventsPerJob: 5_000,
   maxAddsInFlight: 3,
   maxWaitingEvents: 200_000,

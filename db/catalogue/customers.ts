@@ -49,12 +49,12 @@ export async function insertCustomer(
 }
 
 /** The registered customer of an external id. With `forUpdate`, no other transaction changes it until this one ends. */
-export async function findCustomer(
+export async function requireCustomer(
   transaction: OrganizationTransaction,
   organizationId: number,
   externalId: string,
   { forUpdate = false }: { forUpdate?: boolean } = {},
-): Promise<Customer | undefined> {
+): Promise<Customer> {
   const row = await transaction
     .selectFrom('customers')
     .select(COLUMNS)
@@ -63,20 +63,8 @@ export async function findCustomer(
     .where('registeredAt', 'is not', null)
     .$if(forUpdate, (query) => query.forUpdate())
     .executeTakeFirst()
-  return row && customerOf(row)
-}
-
-export async function requireCustomer(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  externalId: string,
-  options: { forUpdate?: boolean } = {},
-): Promise<Customer> {
-  const customer = await findCustomer(transaction, organizationId, externalId, options)
-  if (customer === undefined) {
-    throw new AppError('customer_not_found', `no customer has the external id "${externalId}"`)
-  }
-  return customer
+  if (row === undefined) throw new AppError('customer_not_found', `no customer has the external id "${externalId}"`)
+  return customerOf(row)
 }
 
 /** The row of an external id that usage or the API has named; customers who are not registered included. */

