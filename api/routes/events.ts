@@ -1,6 +1,6 @@
 import type { RouteShorthandOptions } from 'fastify'
-import { acceptBatch, acceptEvent } from '../events/accept-events.ts'
 import type { Routes } from '../context.ts'
+import { acceptBatch, acceptEvent } from '../events/accept-events.ts'
 import { failures } from '../schemas/common.ts'
 import {
   EventAccepted,

@@ -1,7 +1,7 @@
 import Type, { type TProperties, type TSchema } from 'typebox'
 import { ERRORS, type ErrorCode, validationError } from '../../shared/errors.ts'
-import { isoOfMicros, parseTimestampMicros } from '../../shared/metering/timestamp.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
+import { isoOfMicros, parseTimestampMicros } from '../../shared/metering/timestamp.ts'
 
 /** A field that may be null. */
 export function Nullable<Schema extends TSchema>(schema: Schema) {

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Client } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { hashApiKey } from '../../../db/catalogue/api-keys.ts'
 import { verifyPassword } from '../../../db/catalogue/password.ts'
 import { ensureFirstOrganization } from '../../../db/first-organization.ts'
