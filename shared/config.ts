@@ -53,7 +53,11 @@ function integer(
   return value
 }
 
-function oneOf<const Choice extends string>(environment: Environment, name: string, choices: readonly [Choice, ...Choice[]]): Choice {
+function oneOf<const Choice extends string>(
+  environment: Environment,
+  name: string,
+  choices: readonly [Choice, ...Choice[]],
+): Choice {
   const text = environment[name] ?? choices[0]
   const choice = choices.find((candidate) => candidate === text)
   if (choice === undefined) throw new AppError('bad_request', `${name} is "${text}"; it takes ${choices.join(' or ')}`)

@@ -25,8 +25,7 @@ function queueBoard(producer: Producer) {
   const serverAdapter = new FastifyAdapter().setBasePath('/queues')
   createBullBoard({
     queues: producer.queues().map((queue) => new BullMQAdapter(queue)),
-    // The adapter brings its own copy of the board's types; at run time only its methods count.
-    serverAdapter: serverAdapter as never,
+    serverAdapter,
     options: { uiConfig: { boardTitle: 'Tabkeeper queues' } },
   })
   return serverAdapter.registerPlugin()

@@ -34,9 +34,9 @@ export const rangeLists = rangeShapes.map((shapes) => {
 
 export const graduatedCharges = rangeLists.map((graduated_ranges) => chargeOf('graduated', { graduated_ranges }))
 
-export const volumeCharges = rangeLists.map((volume_ranges) => chargeOf('volume', { volume_ranges }))
+const volumeCharges = rangeLists.map((volume_ranges) => chargeOf('volume', { volume_ranges }))
 
-export const packageCharges = fc
+const packageCharges = fc
   .record({
     amount: decimalTexts(100, 2),
     package_size: fc.integer({ min: 1, max: 20 }),
@@ -44,6 +44,6 @@ export const packageCharges = fc
   })
   .map((properties) => chargeOf('package', properties))
 
-export const standardCharges = decimalTexts(100, 5).map((amount) => chargeOf('standard', { amount }))
+const standardCharges = decimalTexts(100, 5).map((amount) => chargeOf('standard', { amount }))
 
 export const charges: fc.Arbitrary<Charge> = fc.oneof(standardCharges, graduatedCharges, volumeCharges, packageCharges)
