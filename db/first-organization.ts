@@ -8,7 +8,7 @@ export interface FirstSecrets {
 }
 
 // One key for all Tabkeeper processes, so that two that start at once create one organization.
-const FIRST_ORGANIZATION_LOCK = 7_282_533_702
+const FIRST_ORGANIZATION_LOCK = 7_282_533_703
 
 /**
  * Creates the organization "Default", its issuer, API key and operator on an installation that has no organization

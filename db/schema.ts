@@ -1,4 +1,5 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { AggregationName } from '../shared/metering/aggregations.ts'
 
 /** An instant: read as `Temporal.Instant`, written as its ISO text. */
 export type Instant = ColumnType<Temporal.Instant, string, string>
@@ -94,7 +95,7 @@ export interface Database {
       code: string
       name: string
       description: string | null
-      aggregation: 'count' | 'sum'
+      aggregation: AggregationName
       fieldName: string | null
       eventCode: string
     }

@@ -7,11 +7,13 @@ import {
   requireBillableMetric,
 } from '../../db/catalogue/billable-metrics.ts'
 import { type Issue, validationError } from '../../shared/errors.ts'
+import { AGGREGATION_NAMES, AGGREGATIONS, type AggregationName } from '../../shared/metering/aggregations.ts'
+import { isFieldName } from '../../shared/metering/property.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { PAGE_QUERY, pageAnswer, pageRequest } from '../paging.ts'
 import { Choice, Code, failures, Input, ListOf, Name, Nullable, Output, Time, Uuid } from '../schemas/common.ts'
 
-const Aggregation = Choice(['count', 'sum'], {
+const Aggregation = Choice(AGGREGATION_NAMES, {
   title: 'Aggregation',
   description: '`count` counts events, `sum` adds up the number in their field `field_name`.',
 })
@@ -129,7 +131,7 @@ export const billableMetricRoutes: Routes = async (server, { context }) => {
 
 function definitionOf(body: Type.Static<typeof BillableMetricCreate>): BillableMetricDefinition {
   const fieldName = body.field_name ?? null
-  const issues = body.aggregation === 'sum' ? sumIssues(fieldName) : countIssues(fieldName)
+  const issues = fieldIssues(body.aggregation, fieldName)
   if (issues.length > 0) throw validationError(issues)
   return {
     code: body.code,
@@ -141,18 +143,15 @@ function definitionOf(body: Type.Static<typeof BillableMetricCreate>): BillableM
   }
 }
 
-const FIELD_PATH = /^(?:\$\.)?[^.\s]+(?:\.[^.\s]+)*$/
-
-function sumIssues(fieldName: string | null): Issue[] {
-  if (fieldName === null) return [fieldIssue('is required when the aggregation is sum', 'missing')]
-  if (FIELD_PATH.test(fieldName)) return []
+function fieldIssues(aggregation: AggregationName, fieldName: string | null): Issue[] {
+  const { needsField } = AGGREGATIONS[aggregation]
+  if (fieldName === null) {
+    return needsField ? [fieldIssue(`is required when the aggregation is ${aggregation}`, 'missing')] : []
+  }
+  if (!needsField)
+    return [fieldIssue(`is not read when the aggregation is ${aggregation}; leave it out`, 'field_unused')]
+  if (isFieldName(fieldName)) return []
   return [fieldIssue('must be a name or a dotted path such as usage.input_tokens', 'field_path')]
-}
-
-function countIssues(fieldName: string | null): Issue[] {
-  return fieldName === null
-    ? []
-    : [fieldIssue('is not read when the aggregation is count; leave it out', 'field_unused')]
 }
 
 function fieldIssue(msg: string, type: string): Issue {

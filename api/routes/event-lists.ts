@@ -46,7 +46,8 @@ export const eventListRoutes: Routes = async (server, { context }) => {
       schema: {
         operationId: 'listUnprocessedEvents',
         summary: 'List events that could not be counted',
-        description: 'They are kept, and counted when what is missing appears.',
+        description:
+          'They are kept with their reason. Usage that names a customer or a subscription which does not exist yet is metered already and becomes billable when it is created.',
         tags: ['Events'],
         querystring: Type.Object({
           reason: Type.Optional(UnprocessedReason),

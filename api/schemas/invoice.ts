@@ -9,7 +9,7 @@ export const InvoiceAnswer = Output('Invoice', {
   number: Nullable(Type.String({ description: 'Without gaps per issuer; null on a draft.' })),
   status: InvoiceStatus,
   payment_status: Nullable(Choice(['pending', 'paid', 'failed', 'uncollectible'], { title: 'PaymentStatus' })),
-  kind: Choice(['subscription_create', 'subscription_cycle', 'subscription_end'], { title: 'InvoiceKind' }),
+  kind: Choice(['subscription_create', 'subscription_cycle'], { title: 'InvoiceKind' }),
   external_customer_id: Type.String(),
   subscription_id: Nullable(Uuid),
   issuer_code: Type.String(),

@@ -3,9 +3,13 @@ import type { Pool } from 'pg'
 // Creating a partition waits for running inserts, and two creations of one month must not race.
 const PARTITION_LOCK = 7_282_533_702
 
-/** The month of an event time, as `2026_11`. */
-export function monthOfMicros(timestampMicros: number): string {
-  return new Date(timestampMicros / 1000).toISOString().slice(0, 7).replace('-', '_')
+const DAY_MICROS = 86_400_000_000
+
+/** The months that event times fall into, each as `2026_11`. */
+export function monthsOfMicros(timestampsMicros: Iterable<number>): ReadonlySet<string> {
+  const days = new Set<number>()
+  for (const micros of timestampsMicros) days.add(Math.floor(micros / DAY_MICROS))
+  return new Set(Array.from(days, (day) => new Date(day * 86_400_000).toISOString().slice(0, 7).replace('-', '_')))
 }
 
 /** Creates the partitions of raw events for the months; those that exist stay as they are. */

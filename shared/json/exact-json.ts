@@ -13,9 +13,9 @@ const json = JSON as unknown as {
   isRawJSON(value: unknown): value is RawNumber
 }
 
-// A literal can only differ from its double's text when it is long, ends in a zero after the point,
-// has an exponent or is negative zero. Matches inside strings only cost time.
-const MAY_LOSE_TEXT = /\d[\d.]{15}|\.\d*0(?!\d)|\d[eE]|-0/
+// A literal can only lose digits when it is longer than 15, ends in a zero after the point, has an exponent or is
+// negative zero. It stands between structural characters; what looks like that inside a string only costs time.
+const MAY_LOSE_TEXT = /(?:^|[:[,])\s*(?:-0|-?\d[\d.]{15,}|-?\d+\.\d*0|-?[\d.]+[eE][+-]?\d+)\s*(?:$|[,}\]])/
 
 /** Parses JSON without changing any number: literals that a double would alter come back as `RawNumber`. */
 export function parseExactJson(text: string): unknown {

@@ -6,3 +6,5 @@ import { sum } from './sum.ts'
 export const AGGREGATIONS = { count, sum } as const satisfies Record<string, Aggregation>
 
 export type AggregationName = keyof typeof AGGREGATIONS
+
+export const AGGREGATION_NAMES = Object.keys(AGGREGATIONS) as [AggregationName, ...AggregationName[]]

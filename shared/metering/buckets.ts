@@ -13,6 +13,11 @@ export function bucketOf(level: Level, micros: number): number {
   return Math.floor(micros / (level === DAY ? DAY_MICROS : QUARTER_MICROS))
 }
 
+/** The day that a quarter hour is part of. */
+export function dayOfQuarterHour(bucket: number): number {
+  return Math.floor(bucket / QUARTERS_PER_DAY)
+}
+
 /** Half-open ranges that together are exactly `[start, end)`: whole buckets where they fit, raw events at the edges. */
 export interface UsageRanges {
   readonly days: BucketRange

@@ -1,5 +1,5 @@
 import { Exact } from '../money/decimal.ts'
-import { bucketOf, DAY, type Level, QUARTER_HOUR } from './buckets.ts'
+import { bucketOf, DAY, dayOfQuarterHour, type Level, QUARTER_HOUR } from './buckets.ts'
 
 /** What a batch adds to one bucket of one series. */
 export interface RollupDelta {
@@ -12,59 +12,86 @@ export interface RollupDelta {
 }
 
 interface Cell {
-  customerId: number
-  seriesId: string
-  level: Level
-  bucket: number
   eventsCount: number
   sum: number | Exact
 }
 
+interface Series {
+  readonly customerId: number
+  readonly seriesId: string
+  readonly cells: Map<number, Cell>
+}
+
 /** Adds up contributions per series and bucket of both levels. */
 export class RollupDeltas {
-  readonly #cells = new Map<string, Cell>()
+  readonly #series = new Map<string, Series>()
 
   add(contribution: { customerId: number; seriesId: string; timestampMicros: number; value: string }): void {
-    this.#addTo(QUARTER_HOUR, contribution)
-    this.#addTo(DAY, contribution)
+    const { customerId, seriesId, timestampMicros, value } = contribution
+    let series = this.#series.get(seriesId)
+    if (series === undefined) {
+      series = { customerId, seriesId, cells: new Map() }
+      this.#series.set(seriesId, series)
+    }
+    addTo(series.cells, bucketOf(QUARTER_HOUR, timestampMicros), { eventsCount: 1, sum: plus(0, value) })
   }
 
   /** Sorted by their key, so that transactions which touch the same rows lock them in the same order. */
   sorted(): RollupDelta[] {
-    return [...this.#cells.values()].sort(byKey).map(({ sum, ...cell }) => ({
-      ...cell,
+    return [...this.#series.values()]
+      .sort(byKey)
+      .flatMap((series) => [
+        ...deltasOf(series, QUARTER_HOUR, series.cells),
+        ...deltasOf(series, DAY, daysOf(series.cells)),
+      ])
+  }
+}
+
+function deltasOf({ customerId, seriesId }: Series, level: Level, cells: ReadonlyMap<number, Cell>): RollupDelta[] {
+  return [...cells]
+    .sort(([left], [right]) => left - right)
+    .map(([bucket, { eventsCount, sum }]) => ({
+      customerId,
+      seriesId,
+      level,
+      bucket,
+      eventsCount,
       valueSum: typeof sum === 'number' ? String(sum) : sum.toFixed(),
     }))
-  }
+}
 
-  #addTo(level: Level, { customerId, seriesId, timestampMicros, value }: Parameters<RollupDeltas['add']>[0]): void {
-    const bucket = bucketOf(level, timestampMicros)
-    const key = `${seriesId}/${level}/${bucket}`
-    const cell = this.#cells.get(key)
-    if (cell === undefined) {
-      this.#cells.set(key, { customerId, seriesId, level, bucket, eventsCount: 1, sum: plus(0, value) })
-      return
-    }
-    cell.eventsCount += 1
-    cell.sum = plus(cell.sum, value)
+function daysOf(quarterHours: ReadonlyMap<number, Cell>): ReadonlyMap<number, Cell> {
+  const days = new Map<number, Cell>()
+  for (const [bucket, cell] of quarterHours) addTo(days, dayOfQuarterHour(bucket), cell)
+  return days
+}
+
+function addTo(cells: Map<number, Cell>, bucket: number, { eventsCount, sum }: Cell): void {
+  const cell = cells.get(bucket)
+  if (cell === undefined) {
+    cells.set(bucket, { eventsCount, sum })
+    return
   }
+  cell.eventsCount += eventsCount
+  cell.sum = plus(cell.sum, sum)
 }
 
 // Sums of safe integers are exact doubles as long as they stay safe; everything else goes through decimals.
-function plus(sum: number | Exact, value: string): number | Exact {
-  if (typeof sum === 'number' && value.length < 16 && !value.includes('.')) {
-    const total = sum + Number(value)
+function plus(sum: number | Exact, value: number | Exact | string): number | Exact {
+  const addend = typeof value === 'string' && SMALL_INTEGER.test(value) ? Number(value) : value
+  if (typeof sum === 'number' && typeof addend === 'number') {
+    const total = sum + addend
     if (Number.isSafeInteger(total)) return total
   }
-  return new Exact(sum).plus(value)
+  return new Exact(sum).plus(addend)
 }
 
-function byKey(left: Cell, right: Cell): number {
+const SMALL_INTEGER = /^-?\d{1,15}$/
+
+function byKey(left: Series, right: Series): number {
   return (
     left.customerId - right.customerId ||
     left.seriesId.length - right.seriesId.length ||
-    (left.seriesId === right.seriesId ? 0 : left.seriesId < right.seriesId ? -1 : 1) ||
-    left.level - right.level ||
-    left.bucket - right.bucket
+    (left.seriesId < right.seriesId ? -1 : 1)
   )
 }

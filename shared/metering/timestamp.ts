@@ -17,6 +17,23 @@ export function parseTimestampMicros(value: unknown): number | undefined {
 }
 
 function isoMicros(text: string): number | undefined {
+  return usualIsoMicros(text) ?? anyIsoMicros(text)
+}
+
+// Nearly every event is stamped like 2026-03-01T12:00:00.123456Z; reading the digits in place costs a fourth.
+function usualIsoMicros(text: string): number | undefined {
+  const { length } = text
+  if (length < 20 || length > 27 || text.charCodeAt(length - 1) !== 90 || text.charCodeAt(10) !== 84) return undefined
+  if (text.charCodeAt(19) !== (length === 20 ? 90 : 46)) return undefined
+  const millis = Date.parse(`${text.slice(0, 19)}Z`)
+  const fraction = length === 20 ? '0' : text.slice(20, -1)
+  // The 29th to 31st of a month may not exist, which only the slow way notices.
+  const mayNotExist = text.charCodeAt(8) >= 51 || (text.charCodeAt(8) === 50 && text.charCodeAt(9) === 57)
+  if (Number.isNaN(millis) || mayNotExist || !/^\d{1,6}$/.test(fraction) || text.startsWith('24', 11)) return undefined
+  return millis * 1000 + Number(fraction.padEnd(6, '0'))
+}
+
+function anyIsoMicros(text: string): number | undefined {
   const match = ISO_WITH_OFFSET.exec(text)
   if (match === null) return undefined
   const [, date = '', time = '', fraction = '', offset = ''] = match

@@ -7,7 +7,7 @@ import {
   requireCustomerReferences,
   touchCustomers,
 } from '../../db/usage/ingest-references.ts'
-import { ensureUsagePartitions, monthOfMicros } from '../../db/usage/partitions.ts'
+import { ensureUsagePartitions, monthsOfMicros } from '../../db/usage/partitions.ts'
 import { mergeRollups } from '../../db/usage/rollups.ts'
 import { requireSeries, type SeriesIdentity } from '../../db/usage/series.ts'
 import { insertUnprocessedEvents, type UnprocessedEvent } from '../../db/usage/unprocessed-events.ts'
@@ -58,7 +58,7 @@ const knownMonths = new WeakMap<Pool, Set<string>>()
 
 async function ensurePartitionsOnce(pool: Pool, received: readonly ReceivedEvent[]): Promise<void> {
   const known = knownMonths.getOrInsertComputed(pool, () => new Set())
-  const months = new Set(received.map(({ event }) => monthOfMicros(event.timestampMicros))).difference(known)
+  const months = monthsOfMicros(received.map(({ event }) => event.timestampMicros)).difference(known)
   await ensureUsagePartitions(pool, months)
   for (const month of months) known.add(month)
 }
