@@ -68,7 +68,8 @@ test('full jobs go side by side up to the limit, and no request is divided', asy
     buffer.add(1, LIVE, events(...ids)),
   )
   await untilJobs(jobs, 2)
-  expect(jobs.map(({ ids }) => ids)).toEqual([
+  // Both are packed at the same time, and either may be ready first.
+    expect(jobs.map(({ ids }) => ids).sort()).toEqual([
     ['a', 'b', 'c'],
     ['d', 'e'],
   ])
