@@ -23,9 +23,7 @@ export interface QueueBackend {
 
 /** Opens the backend that the configuration names. Throws when a Redis there does not keep what it accepts. */
 export async function openQueueBackend(config: Config, pool: Pool): Promise<QueueBackend> {
-  return config.redisUrl === undefined
-    ? postgresBackend(pool)
-    : await redisBackend(config.redisUrl, config.redisDurability)
+  return config.redisUrl === undefined ? postgresBackend(pool) : await redisBackend(config.redisUrl, config)
 }
 
 function postgresBackend(pool: Pool): QueueBackend {
@@ -47,21 +45,21 @@ function postgresBackend(pool: Pool): QueueBackend {
   }
 }
 
-async function redisBackend(url: string, durability: Config['redisDurability']): Promise<QueueBackend> {
+async function redisBackend(url: string, { redisDurability, redisPrefix: prefix }: Config): Promise<QueueBackend> {
   // BullMQ blocks on this connection and asks for unlimited retries per request.
   const connection = new Redis(url, { maxRetriesPerRequest: null })
   connection.on('error', () => undefined)
   try {
-    await requireDurableRedis(connection, durability)
+    await requireDurableRedis(connection, redisDurability)
   } catch (error) {
     connection.disconnect()
     throw error
   }
   return {
     kind: 'redis',
-    createQueue: (name, options) => new Queue(name, { ...options, connection }),
+    createQueue: (name, options) => new Queue(name, { ...options, connection, prefix }),
     createWorker: (name, processor, options) =>
-      new Worker(name, processor, { ...WORKER_OPTIONS, ...options, connection }),
+      new Worker(name, processor, { ...WORKER_OPTIONS, ...options, connection, prefix }),
     close: async () => {
       await connection.quit()
     },

@@ -8,6 +8,8 @@ export interface Config {
   readonly databasePoolMax: number
   /** Set: queues live on Redis. Absent: on Postgres. */
   readonly redisUrl: string | undefined
+  /** What the keys of the queues begin with in Redis; installations that share a Redis need one each. */
+  readonly redisPrefix: string
   /** `everysec` accepts losing up to a second of acknowledged events with the machine. */
   readonly redisDurability: 'always' | 'everysec'
   readonly host: string
@@ -25,6 +27,7 @@ export function readConfig(environment: Environment): Config {
     databaseUrl: required(environment, 'DATABASE_URL', 'postgres://user:password@127.0.0.1:5432/tabkeeper'),
     databasePoolMax: integer(environment, 'DATABASE_POOL_MAX', { fallback: 8, least: 3, most: 100 }),
     redisUrl: environment['REDIS_URL'] || undefined,
+    redisPrefix: environment['REDIS_PREFIX'] || 'tabkeeper',
     redisDurability: oneOf(environment, 'REDIS_DURABILITY', ['always', 'everysec']),
     host: environment['HOST'] ?? '127.0.0.1',
     port: integer(environment, 'PORT', { fallback: 3000, least: 0, most: 65_535 }),

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { ensureFirstOrganization, type FirstSecrets } from '../../db/first-organization.ts'
 import { createOrganization } from '../../db/organizations.ts'
 import { Supervisor } from '../start/supervisor.ts'
-import { deleteQueues, requireNoQueues } from './empty-redis.ts'
+import { deleteQueues } from './delete-queues.ts'
 
 /** What it takes to use the service as the demo's organization. */
 export interface DemoAccess {
@@ -25,14 +25,16 @@ export class DemoService {
   readonly #folder: string
   readonly #supervisor: Supervisor
   readonly #isDatabaseGiven: boolean
-  /** Present when queues are on a given Redis, but tables are not on a given Postgres. */
-  readonly #lentRedisUrl: string | undefined
-  #borrowedRedisUrl: string | undefined
+  /** Queues of this run's own in a given Redis; those of a given database stay as they are. */
+  readonly #ownQueues: { readonly redisUrl: string; readonly prefix: string } | undefined
   #stopped: Promise<void> | undefined
 
   constructor(environment: NodeJS.ProcessEnv, onLine: (text: string) => void) {
     this.#isDatabaseGiven = Boolean(environment['DATABASE_URL'])
-    this.#lentRedisUrl = this.#isDatabaseGiven ? undefined : environment['REDIS_URL'] || undefined
+    const redisUrl = environment['REDIS_URL']
+    if (redisUrl && !this.#isDatabaseGiven) {
+      this.#ownQueues = { redisUrl, prefix: `tabkeeper-demo-${randomBytes(4).toString('hex')}` }
+    }
     this.#folder = mkdtempSync(join(tmpdir(), 'tabkeeper-demo-'))
     // So that the user whom Postgres runs as under root can enter it; what is secret inside has its own mode.
     chmodSync(this.#folder, 0o755)
@@ -42,6 +44,7 @@ export class DemoService {
         PORT: environment['PORT'] || '0',
         LOG_LEVEL: environment['LOG_LEVEL'] || 'warn',
         TABKEEPER_DATA_DIR: this.#folder,
+        ...(this.#ownQueues && { REDIS_PREFIX: this.#ownQueues.prefix }),
       },
     })
     this.#supervisor.on('line', (name, text) => onLine(`${name}: ${text}`))
@@ -50,7 +53,6 @@ export class DemoService {
 
   /** Starts everything and creates an organization for this run; `stop` is due even when it rejects. */
   async start(): Promise<DemoAccess> {
-    await this.#borrowRedis()
     await this.#supervisor.prepare()
     const { databaseUrl } = this.#supervisor
     const firstSecrets = this.#isDatabaseGiven ? await ensureFirstOrganization(databaseUrl) : undefined
@@ -70,12 +72,6 @@ export class DemoService {
     await this.#supervisor.stop()
     await this.#supervisor.removeData()
     rmSync(this.#folder, { recursive: true, force: true })
-    if (this.#borrowedRedisUrl !== undefined) await deleteQueues(this.#borrowedRedisUrl)
-  }
-
-  async #borrowRedis(): Promise<void> {
-    if (this.#lentRedisUrl === undefined) return
-    await requireNoQueues(this.#lentRedisUrl)
-    this.#borrowedRedisUrl = this.#lentRedisUrl
+    if (this.#ownQueues !== undefined) await deleteQueues(this.#ownQueues.redisUrl, this.#ownQueues.prefix)
   }
 }

@@ -13,9 +13,11 @@ const json = JSON as unknown as {
   isRawJSON(value: unknown): value is RawNumber
 }
 
-// A literal can only lose digits when it is longer than 15, ends in a zero after the point, has an exponent or is
-// negative zero. It stands between structural characters; what looks like that inside a string only costs time.
-const MAY_LOSE_TEXT = /(?:^|[:[,])\s*(?:-0|-?\d[\d.]{15,}|-?\d+\.\d*0|-?[\d.]+[eE][+-]?\d+)\s*(?:$|[,}\]])/
+// A literal can only lose text when it has more digits than every double holds (16 for integers that start below 9,
+// otherwise 15), ends in a zero after the point, has an exponent or is negative zero. It stands between structural
+// characters; what looks like that inside a string only costs time.
+const MAY_LOSE_TEXT =
+  /(?:^|[:[,])\s*(?:-0|-?(?:\d{17,}|9\d{15}|(?=[\d.]{17})\d+\.\d+|\d+\.\d*0|[\d.]+[eE][+-]?\d+))\s*(?:$|[,}\]])/
 
 /** Parses JSON without changing any number: literals that a double would alter come back as `RawNumber`. */
 export function parseExactJson(text: string): unknown {

@@ -69,10 +69,7 @@ test('full jobs go side by side up to the limit, and no request is divided', asy
   )
   await untilJobs(jobs, 2)
   // Both are packed at the same time, and either may be ready first.
-    expect(jobs.map(({ ids }) => ids).sort()).toEqual([
-    ['a', 'b', 'c'],
-    ['d', 'e'],
-  ])
+  expect(new Set(jobs.map(({ ids }) => ids.join('')))).toEqual(new Set(['abc', 'de']))
   jobs[0]?.accept()
   await untilJobs(jobs, 3)
   jobs[1]?.accept()
