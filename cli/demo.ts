@@ -1,3 +1,4 @@
+import type { FirstSecrets } from '../db/first-organization.ts'
 import { apiClient } from './demo/api-client.ts'
 import { findDifferences } from './demo/compare-invoices.ts'
 import { type DemoOptions, parseDemoOptions } from './demo/demo-options.ts'
@@ -10,7 +11,6 @@ import { streamReporter } from './demo/progress.ts'
 import { readTrace } from './demo/read-trace.ts'
 import { type Scenario, scenarioOf } from './demo/scenario.ts'
 import { seededRandom } from './demo/seeded-random.ts'
-import type { FirstSecrets } from '../db/first-organization.ts'
 import { stopOnSignal } from './start/stop-on-signal.ts'
 
 const SHOWN_DIFFERENCES = 10

@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Pool } from 'pg'
+import type { Logger } from 'pino'
 import type { Connection } from '../db/connection.ts'
 import type { QueueBackend } from '../queues/backend.ts'
 import type { Producer } from '../queues/producer.ts'

@@ -3,8 +3,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { EmbeddedPostgres } from '../../db/embedded/embedded-postgres.ts'
-import { PROJECT_FOLDER } from '../start/running-process.ts'
 import { stopWithThisProcess } from '../../db/embedded/stop-with-this-process.ts'
+import { PROJECT_FOLDER } from '../start/running-process.ts'
 import { cleanEnvironment } from './command.ts'
 
 /**

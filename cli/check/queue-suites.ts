@@ -1,5 +1,5 @@
 import { PROJECT_FOLDER } from '../start/running-process.ts'
-import { readImportGraph, reachableFrom } from './imports.ts'
+import { reachableFrom, readImportGraph } from './imports.ts'
 
 /** The test files that run on either queue backend: those that ask, themselves or through others, for the Redis. */
 export function listQueueSuites(): readonly string[] {

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
-import type { RateComponent, UsageComponent } from '../../shared/invoicing/components.ts'
 import { assert } from '../../shared/errors.ts'
-import { isPricedModel, parseCharge } from '../../shared/pricing/charge-models.ts'
+import type { RateComponent, UsageComponent } from '../../shared/invoicing/components.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
+import { isPricedModel, parseCharge } from '../../shared/pricing/charge-models.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import type { UsageMetric } from '../usage/read-usage.ts'
 

@@ -1,9 +1,9 @@
 import { type RawBuilder, sql } from 'kysely'
+import { parseExactJson } from '../../shared/json/exact-json.ts'
 import { AGGREGATIONS, type AggregationName } from '../../shared/metering/aggregations.ts'
 import { cutIntoBuckets } from '../../shared/metering/buckets.ts'
 import { isoOfMicros, microsOfInstant } from '../../shared/metering/timestamp.ts'
-import { parseExactJson } from '../../shared/json/exact-json.ts'
-import { type Exact, decimal, ZERO } from '../../shared/money/decimal.ts'
+import { decimal, type Exact, ZERO } from '../../shared/money/decimal.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 
 /** One question: what a metric counted for a customer in a half-open range of time. */

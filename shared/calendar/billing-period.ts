@@ -1,6 +1,6 @@
 import { assert } from '../errors.ts'
-import { laterInstant } from './instant-range.ts'
 import type { InstantRange } from './instant-range.ts'
+import { laterInstant } from './instant-range.ts'
 import type { BillingTime, Interval } from './interval.ts'
 import { cadenceOf } from './interval.ts'
 import { daysBetween, laterDate, localDate } from './local-day.ts'

@@ -1,7 +1,7 @@
 import {
   type BillingPeriod,
-  billingPeriodAt,
   type BillingSchedule,
+  billingPeriodAt,
   nextBillingPeriod,
   truncatePeriod,
 } from '../calendar/billing-period.ts'

@@ -1,5 +1,5 @@
-import { decimalOf } from '../json/exact-json.ts'
 import { assert } from '../errors.ts'
+import { decimalOf } from '../json/exact-json.ts'
 import type { Aggregation } from './aggregation.ts'
 import { propertyAt } from './property.ts'
 

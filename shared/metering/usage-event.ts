@@ -1,6 +1,6 @@
-import { MAX_DECIMAL_DIGITS } from '../money/decimal.ts'
-import { isRawNumber } from '../json/exact-json.ts'
 import type { Issue } from '../errors.ts'
+import { isRawNumber } from '../json/exact-json.ts'
+import { MAX_DECIMAL_DIGITS } from '../money/decimal.ts'
 import { parseTimestampMicros } from './timestamp.ts'
 
 /** One thing a customer used, checked and ready to be counted. */

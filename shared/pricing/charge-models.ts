@@ -1,5 +1,5 @@
-import { Exact } from '../money/decimal.ts'
 import type { Issue } from '../errors.ts'
+import { Exact } from '../money/decimal.ts'
 import type { GraduatedProperties } from './graduated.ts'
 import { parseGraduatedProperties, priceGraduated } from './graduated.ts'
 import type { PackageProperties } from './package.ts'

@@ -1,7 +1,7 @@
 import { unpackUsageEvents } from '../../queues/usage-payload.ts'
 import { defineWorker } from '../worker-definition.ts'
-import { aggregateOrBisect } from './bisect.ts'
 import { BatchMerger } from './batch-merger.ts'
+import { aggregateOrBisect } from './bisect.ts'
 
 /** Stores, deduplicates and rolls up usage events; many queued jobs share one transaction. */
 export const aggregateUsage = defineWorker({

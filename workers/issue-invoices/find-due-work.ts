@@ -1,5 +1,5 @@
-import { realNow } from '../../db/clock.ts'
 import { type DueChunk, listDueDrafts, listDueSubscriptions } from '../../db/billing/due-work.ts'
+import { realNow } from '../../db/clock.ts'
 import type { Connection } from '../../db/connection.ts'
 import type { Producer } from '../../queues/producer.ts'
 

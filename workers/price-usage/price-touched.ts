@@ -1,4 +1,4 @@
-import { listRunningSubscriptions, type BilledSubscription } from '../../db/billing/billed-subscriptions.ts'
+import { type BilledSubscription, listRunningSubscriptions } from '../../db/billing/billed-subscriptions.ts'
 import { loadRatings } from '../../db/billing/load-rating.ts'
 import { saveRunningCharges } from '../../db/billing/running-charges.ts'
 import { organizationNow } from '../../db/clock.ts'

@@ -1,5 +1,5 @@
-import { listTouchedCustomers } from '../../db/usage/touched-customers.ts'
 import { withOrganization } from '../../db/connection.ts'
+import { listTouchedCustomers } from '../../db/usage/touched-customers.ts'
 import { defineWorker } from '../worker-definition.ts'
 import { priceTouched } from './price-touched.ts'
 

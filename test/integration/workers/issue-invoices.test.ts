@@ -1,10 +1,10 @@
+import { pino } from 'pino'
 import { afterEach, describe, expect, test } from 'vitest'
 import { listDueSubscriptions } from '../../../db/billing/due-work.ts'
-import { cancelSubscription } from '../../../db/subscriptions/cancel-subscription.ts'
 import type { Invoice } from '../../../db/invoices/invoices.ts'
-import { issueBills } from '../../../workers/issue-invoices/issue-bills.ts'
+import { cancelSubscription } from '../../../db/subscriptions/cancel-subscription.ts'
 import { eachOrBisect } from '../../../workers/issue-invoices/each-or-bisect.ts'
-import { pino } from 'pino'
+import { issueBills } from '../../../workers/issue-invoices/issue-bills.ts'
 import { type BillingFixture, createBillingFixture } from '../../support/billing.ts'
 
 let fixture: BillingFixture

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { findDifferences } from '../../../cli/demo/compare-invoices.ts'
 import type { InvoiceAnswer } from '../../../cli/demo/close-periods.ts'
+import { findDifferences } from '../../../cli/demo/compare-invoices.ts'
 import { expectedInvoices, expectedPrice } from '../../../cli/demo/expected-invoices.ts'
 import { CURRENCY_DIGITS, type DemoPrice, type DemoRange, METRICS, PLANS } from '../../../cli/demo/price-list.ts'
 import { scenarioOf } from '../../../cli/demo/scenario.ts'
