@@ -1,16 +1,9 @@
-import {
-  createPostgresBackend,
-  type PostgresConnectionOptions,
-  type Processor,
-  Queue,
-  type QueueOptions,
-  Worker,
-  type WorkerOptions,
-} from 'bullmq'
+import { type Processor, Queue, type QueueOptions, Worker, type WorkerOptions } from 'bullmq'
 import { Redis } from 'ioredis'
 import type { Pool } from 'pg'
 import type { Config } from '../shared/config.ts'
 import { MAX_BACKOFF_MS } from './contracts.ts'
+import { createLastingBackend, poolOfQueues } from './postgres-queues.ts'
 import { requireDurableRedis } from './redis-durability.ts'
 
 /** Where the queues live. The same queues and workers run on either. */
@@ -29,17 +22,17 @@ export async function openQueueBackend(config: Config, pool: Pool): Promise<Queu
 function postgresBackend(pool: Pool): QueueBackend {
   // BullMQ describes a pool and its own classes per backend by structural types that `pg` and each other do not meet
   // to the letter; the classes are the same at run time.
-  const connection = pool as unknown as PostgresConnectionOptions
+  const connection = poolOfQueues(pool)
   return {
     kind: 'postgres',
     createQueue: (name, options) =>
-      new Queue(name, { ...(options as object), connection }, createPostgresBackend) as unknown as Queue,
+      new Queue(name, { ...(options as object), connection }, createLastingBackend) as unknown as Queue,
     createWorker: (name, processor, options) =>
       new Worker(
         name,
         processor,
         { ...WORKER_OPTIONS, ...(options as object), connection },
-        createPostgresBackend,
+        createLastingBackend,
       ) as unknown as Worker,
     close: async () => undefined,
   }
@@ -68,8 +61,8 @@ async function redisBackend(url: string, { redisDurability, redisPrefix: prefix 
 
 const WORKER_OPTIONS = {
   // A worker that was killed never renews its lock; its jobs are taken up again after this long.
-  lockDuration: 15_000,
-  stalledInterval: 5_000,
+  lockDuration: 10_000,
+  stalledInterval: 2_500,
   // A job is not to blame for the death of its worker: effects are exactly once, so it may always run again.
   maxStalledCount: 1000,
   // Without a pause a lost connection would be asked for jobs in a tight loop.

@@ -20,7 +20,13 @@ const Ids = Type.Array(Type.String({ format: 'uuid' }), { minItems: 1, maxItems:
 export const QUEUES = {
   /** Events of one organization: zstd-compressed JSON text of `UsageEvent[]`, base64. */
   'aggregate-usage': contract({
-    payload: Type.Object({ organizationId: OrganizationId, receivedAt: Type.String(), events: Type.String() }),
+    payload: Type.Object({
+      organizationId: OrganizationId,
+      receivedAt: Type.String(),
+      /** How many events there are, to be known before they are unpacked. */
+      count: Type.Integer({ minimum: 1 }),
+      events: Type.String(),
+    }),
     partitions: 2,
     attempts: 40,
     backoffMs: 100,

@@ -133,7 +133,8 @@ export class IngestBuffer {
   async #send(organizationId: number, lane: Lane, group: Group): Promise<void> {
     try {
       const events = await packUsageEvents(group.events)
-      await this.#addJob({ organizationId, receivedAt: isoOfMicros(group.receipt.micros), events })
+      const receivedAt = isoOfMicros(group.receipt.micros)
+      await this.#addJob({ organizationId, receivedAt, count: group.events.length, events })
       this.#settle(group)
     } catch (error) {
       this.#settle(group, unavailable(error))

@@ -15,8 +15,8 @@ import { insertUsageEvents } from '../../db/usage/usage-events.ts'
 import { assert } from '../../shared/errors.ts'
 import { countEvent } from '../../shared/metering/count-event.ts'
 import { RollupDeltas } from '../../shared/metering/rollup.ts'
-import type { ReceivedEvent } from './batch-merger.ts'
 import { attachCustomers, type IdentifiedEvent, separateDuplicates } from './identify.ts'
+import type { ReceivedEvent } from './usage-batch.ts'
 
 /**
  * Counts events of one organization exactly once, in one transaction: claims their identities, appends the new ones,

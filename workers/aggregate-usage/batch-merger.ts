@@ -1,24 +1,17 @@
-import type { UsageEvent } from '../../shared/metering/usage-event.ts'
-
-/** An event and the time at which it was acknowledged. */
-export interface ReceivedEvent {
-  readonly event: UsageEvent
-  readonly receivedAt: string
-}
-
-/** The events of one job. */
-export interface UsageBatch {
+/** What the merger needs to know of a job; it stays packed until its turn has come. */
+interface Batch {
   readonly organizationId: number
-  readonly events: readonly ReceivedEvent[]
+  /** Events in it. */
+  readonly count: number
 }
 
-interface Waiting {
-  readonly batch: UsageBatch
+interface Waiting<Held> {
+  readonly batch: Held
   readonly settle: PromiseWithResolvers<void>
 }
 
 // Larger transactions touch fewer rollup rows per event; past this size the gain is small and memory grows.
-const MAX_EVENTS_PER_TRANSACTION = 20_000
+const MAX_EVENTS_PER_TRANSACTION = 10_000
 // While one transaction waits for its commit, the next is prepared.
 const MAX_TRANSACTIONS = 2
 
@@ -26,17 +19,17 @@ const MAX_TRANSACTIONS = 2
  * Lets jobs that are in flight at the same time share one transaction. Answers per batch, so that a failure of the
  * work reaches exactly the jobs it concerns: the work reports each batch's outcome in the order given.
  */
-export class BatchMerger {
-  readonly #work: (batches: readonly UsageBatch[]) => Promise<readonly PromiseSettledResult<void>[]>
-  #waiting: Waiting[] = []
+export class BatchMerger<Held extends Batch> {
+  readonly #work: (batches: readonly Held[]) => Promise<readonly PromiseSettledResult<void>[]>
+  #waiting: Waiting<Held>[] = []
   #running = 0
 
-  constructor(work: (batches: readonly UsageBatch[]) => Promise<readonly PromiseSettledResult<void>[]>) {
+  constructor(work: (batches: readonly Held[]) => Promise<readonly PromiseSettledResult<void>[]>) {
     this.#work = work
   }
 
   /** Resolves once the batch is committed. */
-  async submit(batch: UsageBatch): Promise<void> {
+  async submit(batch: Held): Promise<void> {
     const settle = Promise.withResolvers<void>()
     this.#waiting.push({ batch, settle })
     // Jobs that arrive in the same turn of the event loop get the chance to join.
@@ -55,7 +48,7 @@ export class BatchMerger {
     })
   }
 
-  async #run(group: readonly Waiting[]): Promise<void> {
+  async #run(group: readonly Waiting<Held>[]): Promise<void> {
     try {
       const outcomes = await this.#work(group.map((waiting) => waiting.batch))
       for (const [index, { settle }] of group.entries()) {
@@ -69,16 +62,16 @@ export class BatchMerger {
   }
 
   // A transaction holds one organization's events; the longest waiting organization goes first.
-  #takeGroup(): Waiting[] {
+  #takeGroup(): Waiting<Held>[] {
     const organizationId = this.#waiting[0]?.batch.organizationId
-    const group: Waiting[] = []
-    const left: Waiting[] = []
+    const group: Waiting<Held>[] = []
+    const left: Waiting<Held>[] = []
     let events = 0
     for (const waiting of this.#waiting) {
-      const fits = group.length === 0 || events + waiting.batch.events.length <= MAX_EVENTS_PER_TRANSACTION
+      const fits = group.length === 0 || events + waiting.batch.count <= MAX_EVENTS_PER_TRANSACTION
       if (waiting.batch.organizationId === organizationId && fits) {
         group.push(waiting)
-        events += waiting.batch.events.length
+        events += waiting.batch.count
       } else left.push(waiting)
     }
     this.#waiting = left

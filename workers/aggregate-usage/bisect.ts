@@ -1,8 +1,8 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { aggregateEvents } from './aggregate-events.ts'
-import type { ReceivedEvent, UsageBatch } from './batch-merger.ts'
 import { keepAside } from './keep-aside.ts'
+import type { ReceivedEvent, UsageBatch } from './usage-batch.ts'
 
 /**
  * Aggregates batches of one organization in one transaction. When their content makes that fail, each batch is tried

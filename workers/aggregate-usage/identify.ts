@@ -3,7 +3,7 @@ import type { CustomerReference } from '../../db/usage/ingest-references.ts'
 import type { StoredUsageEvent } from '../../db/usage/usage-events.ts'
 import { assert } from '../../shared/errors.ts'
 import { contentHash, eventKey } from '../../shared/metering/event-identity.ts'
-import type { ReceivedEvent } from './batch-merger.ts'
+import type { ReceivedEvent } from './usage-batch.ts'
 
 /** An event with its customer's key and its identity. */
 export interface IdentifiedEvent extends StoredUsageEvent, EventKey {

@@ -4,7 +4,7 @@ import { requireCustomerReferences } from '../../db/usage/ingest-references.ts'
 import { insertUnprocessedEvents } from '../../db/usage/unprocessed-events.ts'
 import { assert } from '../../shared/errors.ts'
 import { eventKey } from '../../shared/metering/event-identity.ts'
-import type { ReceivedEvent } from './batch-merger.ts'
+import type { ReceivedEvent } from './usage-batch.ts'
 
 /** Keeps an event that cannot be stored, as text, with the reason; it is listed among the unprocessed events. */
 export async function keepAside(

@@ -1,8 +1,10 @@
 import type { Logger } from 'pino'
+import { isUnreachable } from '../../shared/unreachable.ts'
 
 /**
  * Runs the work on all ids at once; when that fails, on halves of them, down to the one at fault, so that it holds up
- * no other. Answers with the sum of what the work reports; throws the first failure after all others are done.
+ * no other. Answers with the sum of what the work reports; throws the first failure after all others are done, and at
+ * once when the database is away, which no half would change.
  */
 export async function eachOrBisect(
   ids: readonly string[],
@@ -12,7 +14,7 @@ export async function eachOrBisect(
   try {
     return await work(ids)
   } catch (error) {
-    if (ids.length === 1) throw error
+    if (ids.length === 1 || isUnreachable(error)) throw error
     log.warn({ err: error, ids: ids.length }, 'bisecting a chunk that failed')
     const middle = Math.ceil(ids.length / 2)
     const halves = await Promise.allSettled([

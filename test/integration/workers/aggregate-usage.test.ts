@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Payload } from '../../../queues/contracts.ts'
+import { packUsageEvents } from '../../../queues/usage-payload.ts'
 import { parseExactJson } from '../../../shared/json/exact-json.ts'
 import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
 import { aggregateEvents } from '../../../workers/aggregate-usage/aggregate-events.ts'
 import { BatchMerger } from '../../../workers/aggregate-usage/batch-merger.ts'
-import { aggregateOrBisect } from '../../../workers/aggregate-usage/bisect.ts'
+import { aggregatePacked } from '../../../workers/aggregate-usage/worker.ts'
 import {
   createMeteringFixture,
   insertMetric,
@@ -30,6 +32,11 @@ async function aggregate(events: readonly UsageEvent[]): Promise<void> {
     fixture.organizationId,
     events.map((event) => ({ event, receivedAt: RECEIVED_AT })),
   )
+}
+
+async function packed(events: readonly UsageEvent[]): Promise<Payload<'aggregate-usage'>> {
+  const { organizationId } = fixture
+  return { organizationId, receivedAt: RECEIVED_AT, count: events.length, events: await packUsageEvents(events) }
 }
 
 async function registerCustomer(externalId: string): Promise<void> {
@@ -148,12 +155,15 @@ describe('an event that cannot be counted', () => {
     const events = Array.from({ length: 20 }, (_, index) =>
       usageEvent({ ...about, transactionId: `p-${index}`, properties: index === 13 ? { text: 'a\u0000b' } : {} }),
     )
-    const batches = [events.slice(0, 8), events.slice(8)].map((batch) => ({
-      organizationId: fixture.organizationId,
-      events: batch.map((event) => ({ event, receivedAt: RECEIVED_AT })),
-    }))
-    const merger = new BatchMerger((group) => aggregateOrBisect(fixture.pool, pino({ level: 'silent' }), group))
-    await Promise.all(batches.map((batch) => merger.submit(batch)))
+    const merger = new BatchMerger<Payload<'aggregate-usage'>>((packed) =>
+      aggregatePacked(fixture.pool, pino({ level: 'silent' }), packed),
+    )
+    const [first, second] = await Promise.all([events.slice(0, 8), events.slice(8)].map(packed))
+    const corrupt = { ...(await packed([])), count: 1, events: 'not what was packed' }
+    const outcomes = await Promise.allSettled(
+      [first, corrupt, second].map((batch) => merger.submit(batch as Payload<'aggregate-usage'>)),
+    )
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
     expect(await rollupSums(fixture, 0)).toMatchObject({ 'poison/poison': '19×19' })
     expect((await unprocessedReasons(fixture)).filter((line) => line.startsWith('p-'))).toEqual([
       'p-13: processing_failed',
