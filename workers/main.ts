@@ -41,7 +41,3 @@ async function stop(signal: string): Promise<void> {
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => void stop(signal))
 }
-process.on('SIGUSR2', () => {
-  const p = pool as any
-  console.log('DEBUG', JSON.stringify({ total: p.totalCount, idle: p.idleCount, waiting: p.waitingCount, res: process.getActiveResourcesInfo(), clients: p._clients.map((c: any) => ({ pid: c.processID, q: c._activeQuery?.text?.slice(0, 60) ?? c._activeQuery?.constructor?.name, queue: c._queryQueue?.length ?? c.queryQueue?.length, ended: c._ended, ending: c._ending, queryable: c._queryable, connecting: c._connecting, ready: c.readyForQuery })) }))
-})
