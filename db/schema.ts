@@ -1,4 +1,5 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { Interval, NamedInterval } from '../shared/calendar/interval.ts'
 import type { AggregationName } from '../shared/metering/aggregations.ts'
 
 /** An instant: read as `Temporal.Instant`, written as its ISO text. */
@@ -11,7 +12,6 @@ type BigInteger = ColumnType<string, string | bigint, string | bigint>
 type DefaultedBigInteger = ColumnType<string, string | bigint | undefined, string | bigint>
 type GeneratedId = Generated<string>
 
-export type BillingInterval = 'weekly' | 'monthly' | 'quarterly' | 'yearly'
 export type ComponentKind = 'rate' | 'slot' | 'capacity' | 'usage' | 'recurring' | 'one_time'
 export type Timing = 'advance' | 'arrears'
 export type SubscriptionStatus =
@@ -98,14 +98,25 @@ export interface Database {
       aggregation: AggregationName
       fieldName: string | null
       eventCode: string
+      recurring: Generated<boolean>
+      roundingMode: 'round' | 'ceil' | 'floor' | null
+      roundingPrecision: Generated<number>
+      percentile: string | null
+      dimensionKeys: Generated<string[]>
+      generation: Generated<number>
+      countedFrom: DefaultedBigInteger
+      rebuildCursor: number | null
     }
+  billableMetricFilters: OfOrganization &
+    Stamped & { id: GeneratedId; billableMetricId: string; key: string; allowedValues: string[] }
   plans: OfOrganization &
     Stamped & { id: GeneratedId; code: string; name: string; description: string | null; archivedAt: NullableInstant }
   planVersions: OfOrganization & {
     id: GeneratedId
     planId: string
     version: number
-    billingInterval: BillingInterval
+    billingInterval: Interval
+    intervalName: NamedInterval | null
     currency: string
     trialPeriodDays: Generated<number>
     publishedAt: NullableInstant
@@ -118,16 +129,31 @@ export interface Database {
       position: number
       kind: ComponentKind
       name: string
+      displayName: string | null
       billableMetricId: string | null
       timing: Generated<Timing>
     }
   prices: OfOrganization & {
     id: GeneratedId
     priceComponentId: string
-    cadence: BillingInterval | null
+    cadence: NamedInterval | null
     chargeModel: string | null
     properties: JSONColumnType<Record<string, unknown>, string | undefined, string>
+    modifiers: JSONColumnType<Record<string, unknown>, string | undefined, string>
     amountMinor: ColumnType<string | null, string | bigint | null, string | bigint | null>
+  }
+  chargeFilters: OfOrganization & {
+    id: GeneratedId
+    priceId: string
+    position: number
+    properties: JSONColumnType<Record<string, unknown>, string | undefined, string>
+    displayName: string | null
+  }
+  chargeFilterConditions: OfOrganization & {
+    chargeFilterId: string
+    position: number
+    billableMetricFilterId: string
+    writtenValues: string[]
   }
   subscriptions: OfOrganization &
     Stamped & {
@@ -159,6 +185,8 @@ export interface Database {
     source: string
     transactionId: string
     externalSubscriptionId: string | null
+    arrival: DefaultedBigInteger
+    amountMinor: string | null
     properties: JSONColumnType<Record<string, unknown>, string, string>
   }
   eventKeys: OfOrganization & { customerId: number; eventKey: string; contentHash: BigInteger }
@@ -167,6 +195,7 @@ export interface Database {
     seriesId: ColumnType<string, never, never>
     billableMetricId: string
     externalSubscriptionId: string | null
+    generation: Generated<number>
     dimensions: JSONColumnType<Record<string, string>, string | undefined, string>
   }
   usageRollups: OfOrganization & {
@@ -176,6 +205,12 @@ export interface Database {
     bucket: number
     eventsCount: BigInteger
     valueSum: Numeric
+    valueMax: string | null
+    valueMin: string | null
+    valueTimeSum: string | null
+    latestAt: NullableInstant
+    latestArrival: string | null
+    latestValue: string | null
   }
   unprocessedEvents: OfOrganization & {
     customerId: number

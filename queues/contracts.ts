@@ -46,6 +46,8 @@ export const QUEUES = {
   }),
   /** Starts and ends that are due, and test clocks that have arrived. */
   'run-lifecycle': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
+  /** Counts events that were sent before their metric was defined. */
+  'rebuild-usage': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
   /** Turns outbox rows into jobs. */
   'relay-outbox': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
 } as const satisfies Record<string, QueueContract>

@@ -32,6 +32,10 @@ export async function listDueDrafts(connection: Connection, due: DueBy): Promise
   })
 }
 
+// Billing waits for usage that is being counted anew.
+const NOT_REBUILDING = sql`not exists (select from billable_metrics metric
+  where metric.organization_id = item.organization_id and metric.rebuild_cursor is not null)`
+
 async function listDue(
   connection: Connection,
   { now, liveDelaySeconds, testClockDelaySeconds, limit }: DueBy,
@@ -43,11 +47,12 @@ async function listDue(
       (select item.organization_id, item.id, ${dueAt} as due_at from ${sql.table(table)} item
        where ${dueAt} <= ${now.toString()}::timestamptz - make_interval(secs => ${liveDelaySeconds}) and ${sql.raw(condition)}
          and not exists (select from test_clocks clock where clock.organization_id = item.organization_id)
+         and ${NOT_REBUILDING}
        order by ${dueAt} limit ${limit})
       union all
       (select item.organization_id, item.id, ${dueAt} from test_clocks clock
        join ${sql.table(table)} item on item.organization_id = clock.organization_id
-       where ${dueAt} <= clock.frozen_time and ${sql.raw(condition)}
+       where ${dueAt} <= clock.frozen_time and ${sql.raw(condition)} and ${NOT_REBUILDING}
          and clock.updated_at <= ${now.toString()}::timestamptz - make_interval(secs => ${testClockDelaySeconds})
        order by ${dueAt} limit ${limit})
     )

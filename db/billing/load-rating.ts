@@ -1,11 +1,16 @@
 import type { BillingPeriod } from '../../shared/calendar/billing-period.ts'
 import type { InstantRange } from '../../shared/calendar/instant-range.ts'
+import { assert } from '../../shared/errors.ts'
 import { type AttributableSubscription, attributedRanges } from '../../shared/invoicing/attribution.ts'
 import type { ComponentUsage } from '../../shared/invoicing/components.ts'
 import type { RatingInput } from '../../shared/invoicing/rate-subscription.ts'
-import { ZERO } from '../../shared/money/decimal.ts'
+import type { UsageWindow } from '../../shared/metering/aggregation.ts'
+import { aggregationOf } from '../../shared/metering/aggregations.ts'
+import { measureUsage } from '../../shared/metering/measure-usage.ts'
+import { microsOfInstant } from '../../shared/metering/timestamp.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { readUsage, type UsageMetric, type UsageQuestion } from '../usage/read-usage.ts'
+import { readUsage } from '../usage/read-usage.ts'
+import type { UsageMetric, UsageQuestion, UsageSlice } from '../usage/usage-question.ts'
 import type { BilledSubscription } from './billed-subscriptions.ts'
 import { listPlanComponents, type PlanComponent } from './plan-components.ts'
 
@@ -36,16 +41,9 @@ export async function loadRatings(
     const attributable = attributableOf(siblings.get(request.subscription.customerId) ?? [], componentsByVersion)
     return components.flatMap((component) => questionsOf(request, position, component, attributable))
   })
-  const answers = await readUsage(transaction, organizationId, questions)
-  const usage = requests.map(() => new Map<string, ComponentUsage>())
-  for (const [index, { position, componentId }] of questions.entries()) {
-    const sum = usage[position]?.get(componentId) ?? { units: ZERO, eventsCount: 0n }
-    const answer = answers[index] ?? sum
-    usage[position]?.set(componentId, {
-      units: sum.units.plus(answer.units),
-      eventsCount: sum.eventsCount + answer.eventsCount,
-    })
-  }
+  const slices = Map.groupBy(await readUsage(transaction, organizationId, questions), ({ position }) => position)
+  const answers = questions.map((question, position) => ({ ...question, slices: slices.get(position) ?? [] }))
+  const answersByRequest = Map.groupBy(answers, ({ request }) => request)
   return requests.map(({ subscription, period, advancePeriod }, position) => {
     const components = componentsByVersion.get(subscription.planVersionId) ?? []
     return {
@@ -54,7 +52,7 @@ export async function loadRatings(
         period,
         advancePeriod,
         components: components.map(({ component }) => component),
-        usage: usage[position] ?? new Map(),
+        usage: measureComponents(period, answersByRequest.get(position) ?? []),
       },
       components: new Map(components.map((component) => [component.component.id, component])),
     }
@@ -62,34 +60,71 @@ export async function loadRatings(
 }
 
 interface ComponentQuestion extends UsageQuestion {
-  readonly position: number
+  /** The place of the request. */
+  readonly request: number
   readonly componentId: string
+  /** Whether it asks for what was there before the period. */
+  readonly carried: boolean
 }
 
-// A component asks for the usage that names its subscription, and for its share of what names only the customer.
+// A component asks for the usage that names its subscription, and for its share of what names only the customer; of a
+// recurring metric also for all that came before.
 function questionsOf(
   { subscription, period }: RatingRequest,
-  position: number,
+  request: number,
   { component, metric }: PlanComponent,
   siblings: readonly AttributableSubscription[],
 ): ComponentQuestion[] {
   if (metric === null || period === undefined) return []
-  const ask = (externalSubscriptionId: string | null, { start, end }: InstantRange): ComponentQuestion => ({
-    position,
-    componentId: component.id,
-    customerId: subscription.customerId,
-    metric,
-    externalSubscriptionId,
-    start,
-    end,
-  })
-  const shared = attributedRanges({
-    subscriptions: siblings,
-    subscriptionId: subscription.id,
-    metricId: metric.id,
-    period,
-  })
-  return [ask(subscription.externalId, period), ...shared.map((range) => ask(null, range))]
+  const { source } = aggregationOf(metric.aggregation)
+  const { id: subscriptionId, customerId, externalId } = subscription
+  const ask = (window: InstantRange, carried: boolean): ComponentQuestion[] => {
+    const about = { request, componentId: component.id, customerId, metric, source, carried }
+    const shared = attributedRanges({ subscriptions: siblings, subscriptionId, metricId: metric.id, period: window })
+    return [
+      { ...about, externalSubscriptionId: externalId, start: window.start, end: window.end },
+      ...shared.map(({ start, end }) => ({ ...about, externalSubscriptionId: null, start, end })),
+    ]
+  }
+  return [...(metric.recurring ? ask({ start: BEGINNING, end: period.start }, true) : []), ...ask(period, false)]
+}
+
+// No event is older.
+const BEGINNING = Temporal.Instant.from('2000-01-01T00:00:00Z')
+
+type Answer = ComponentQuestion & { readonly slices: readonly UsageSlice[] }
+
+function measureComponents(
+  period: BillingPeriod | undefined,
+  answers: readonly Answer[],
+): ReadonlyMap<string, ComponentUsage> {
+  if (period === undefined) return new Map()
+  const window = {
+    startMicros: microsOfInstant(period.start),
+    endMicros: microsOfInstant(period.end),
+    periodMicros: microsOfInstant(period.periodEnd) - microsOfInstant(period.periodStart),
+  }
+  return new Map(
+    [...Map.groupBy(answers, ({ componentId }) => componentId)].map(([componentId, ofComponent]) => [
+      componentId,
+      measureComponent(ofComponent, window),
+    ]),
+  )
+}
+
+function measureComponent(answers: readonly Answer[], window: UsageWindow): ComponentUsage {
+  const metric = answers[0]?.metric
+  assert(metric !== undefined, 'a component was measured without a question')
+  const slicesOf = (carried: boolean) =>
+    answers.filter((answer) => answer.carried === carried).flatMap(({ slices }) => slices)
+  const events = [...slicesOf(true), ...slicesOf(false)].flatMap((slice) => slice.events)
+  const usage = {
+    parts: slicesOf(false).map(({ part }) => part),
+    carried: slicesOf(true).map(({ part }) => part),
+    // What names the subscription and what does not come from two questions.
+    events: events.sort((left, right) => left.timestampMicros - right.timestampMicros),
+  }
+  return measureUsage(metric, usage, window)
 }
 
 type Sibling = Awaited<ReturnType<typeof selectSiblings>>[number]

@@ -2,9 +2,10 @@ import { sql } from 'kysely'
 import { assert } from '../../shared/errors.ts'
 import type { RateComponent, UsageComponent } from '../../shared/invoicing/components.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
+import { decimal } from '../../shared/money/decimal.ts'
 import { isPricedModel, parseCharge } from '../../shared/pricing/charge-models.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import type { UsageMetric } from '../usage/read-usage.ts'
+import type { UsageMetric } from '../usage/usage-question.ts'
 
 /** A price component of a plan version with the rows it comes from. */
 export interface PlanComponent {
@@ -57,6 +58,12 @@ async function selectComponents(
       'billableMetrics.eventCode',
       'billableMetrics.aggregation',
       'billableMetrics.fieldName',
+      'billableMetrics.recurring',
+      'billableMetrics.roundingMode',
+      'billableMetrics.roundingPrecision',
+      'billableMetrics.percentile',
+      'billableMetrics.generation',
+      'billableMetrics.dimensionKeys',
     ])
     .where('priceComponents.organizationId', '=', organizationId)
     .where('priceComponents.planVersionId', 'in', planVersionIds)
@@ -94,7 +101,19 @@ function chargeOf({ id, chargeModel, properties }: ComponentRow): UsageComponent
   return parsed.charge
 }
 
-function metricOf({ id, metricId, eventCode, aggregation, fieldName }: ComponentRow): UsageMetric {
+function metricOf(row: ComponentRow): UsageMetric {
+  const { id, metricId, eventCode, aggregation, fieldName, recurring, generation, dimensionKeys } = row
   assert(metricId !== null && eventCode !== null && aggregation !== null, `usage component ${id} has no metric`)
-  return { id: metricId, eventCode, aggregation, fieldName }
+  const { roundingMode: mode, roundingPrecision: precision, percentile } = row
+  return {
+    id: metricId,
+    eventCode,
+    aggregation,
+    fieldName,
+    recurring: recurring ?? false,
+    rounding: mode === null ? null : { mode, precision: precision ?? 0 },
+    percentile: percentile === null ? null : decimal(percentile),
+    generation: generation ?? 1,
+    dimensionKeys: dimensionKeys ?? [],
+  }
 }

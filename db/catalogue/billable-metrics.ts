@@ -4,6 +4,7 @@ import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
 import { type Page, type PageRequest, pageOf } from '../paging.ts'
 import type { Database } from '../schema.ts'
+import { closeCounting } from '../usage/counting-lock.ts'
 
 /** What is counted, of which events. */
 export type BillableMetric = Selectable<Database['billableMetrics']>
@@ -13,14 +14,20 @@ export type BillableMetricDefinition = Pick<
   'code' | 'name' | 'description' | 'aggregation' | 'fieldName' | 'eventCode'
 >
 
+/**
+ * Defines a metric. From this transaction on it counts events as they come; those that are there already are counted by
+ * its rebuild.
+ */
 export async function insertBillableMetric(
   transaction: OrganizationTransaction,
   organizationId: number,
   definition: BillableMetricDefinition,
 ): Promise<BillableMetric> {
+  const countedFrom = await closeCounting(transaction, organizationId)
+  const rebuildCursor = (await hasUsage(transaction, organizationId)) ? 0 : null
   const metric = await transaction
     .insertInto('billableMetrics')
-    .values({ organizationId, ...definition })
+    .values({ organizationId, ...definition, countedFrom, rebuildCursor })
     .onConflict((conflict) => conflict.columns(['organizationId', 'code']).doNothing())
     .returningAll()
     .executeTakeFirst()
@@ -82,4 +89,15 @@ export async function listBillableMetrics(
     .limit(limit + 1)
     .execute()
   return pageOf(rows, limit, (row) => row.id)
+}
+
+// Every customer that usage has named has a row.
+async function hasUsage(transaction: OrganizationTransaction, organizationId: number): Promise<boolean> {
+  const customer = await transaction
+    .selectFrom('customers')
+    .select('customerId')
+    .where('organizationId', '=', organizationId)
+    .limit(1)
+    .executeTakeFirst()
+  return customer !== undefined
 }

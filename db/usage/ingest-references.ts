@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg'
 import type { CountedMetric } from '../../shared/metering/count-event.ts'
+import { ARRIVALS_PER_TRANSACTION, COUNTING_LOCK } from './counting-lock.ts'
 
 /** A customer as usage names it; not registered until the API has created it. */
 export interface CustomerReference {
@@ -38,13 +39,29 @@ async function findCustomerReferences(
   return new Map(rows.map((row) => [row.external_id, { customerId: row.customer_id, registered: row.registered }]))
 }
 
+/**
+ * The metrics of an organization by the code of the events they read, and the number that orders the arrival of this
+ * transaction's events. While it runs no metric appears or changes, so every event is either counted here or, having
+ * arrived before the metric, by its rebuild.
+ */
+export async function openCounting(
+  client: PoolClient,
+  organizationId: number,
+): Promise<{ metrics: ReadonlyMap<string, readonly CountedMetric[]>; firstArrival: bigint }> {
+  await client.query('select pg_advisory_xact_lock_shared($1, $2)', [COUNTING_LOCK, organizationId])
+  const { rows } = await client.query<{ turn: string }>(`select nextval('usage_arrivals') as turn`)
+  const metrics = await listMetricsByEventCode(client, organizationId)
+  return { metrics, firstArrival: BigInt(rows[0]?.turn ?? 0) * ARRIVALS_PER_TRANSACTION }
+}
+
 /** The metrics of an organization by the code of the events they read. */
-export async function listMetricsByEventCode(
+async function listMetricsByEventCode(
   client: PoolClient,
   organizationId: number,
 ): Promise<ReadonlyMap<string, readonly CountedMetric[]>> {
   const { rows } = await client.query<CountedMetric>(
-    `select id, event_code as "eventCode", aggregation, field_name as "fieldName"
+    `select id, event_code as "eventCode", aggregation, field_name as "fieldName", generation,
+       dimension_keys as "dimensionKeys"
      from billable_metrics where organization_id = $1 order by id`,
     [organizationId],
   )

@@ -1,71 +1,56 @@
-import { type RawBuilder, sql } from 'kysely'
-import { parseExactJson } from '../../shared/json/exact-json.ts'
-import { AGGREGATIONS, type AggregationName } from '../../shared/metering/aggregations.ts'
-import { cutIntoBuckets } from '../../shared/metering/buckets.ts'
-import { isoOfMicros, microsOfInstant } from '../../shared/metering/timestamp.ts'
-import { decimal, type Exact, ZERO } from '../../shared/money/decimal.ts'
+import { sql } from 'kysely'
+import { cutIntoBuckets, DAY, type Level, QUARTER_HOUR } from '../../shared/metering/buckets.ts'
+import { microsOfInstant } from '../../shared/metering/timestamp.ts'
+import type { UsagePart } from '../../shared/metering/usage-part.ts'
+import { decimal, type Exact } from '../../shared/money/decimal.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-
-/** One question: what a metric counted for a customer in a half-open range of time. */
-export interface UsageQuestion {
-  readonly customerId: number
-  readonly metric: UsageMetric
-  /** Usage of events that name this subscription; null: of those that name none. */
-  readonly externalSubscriptionId: string | null
-  readonly start: Temporal.Instant
-  readonly end: Temporal.Instant
-}
-
-/** What reading usage needs to know of a billable metric. */
-export interface UsageMetric {
-  readonly id: string
-  readonly eventCode: string
-  readonly aggregation: AggregationName
-  readonly fieldName: string | null
-}
-
-export interface Usage {
-  readonly units: Exact
-  readonly eventsCount: bigint
-}
+import { list } from '../list.ts'
+import { readEvents } from './read-events.ts'
+import type { UsageQuestion, UsageSlice } from './usage-question.ts'
 
 /**
- * Answers questions about usage, in their order: whole buckets from the rollups, the edges that cut through a bucket
- * from the raw events, counted by the same rule that fills the rollups.
+ * Answers questions about usage. From the rollups: whole buckets, and the edges that cut through a bucket from the raw
+ * events, counted by the same rule that fills the rollups. Slices of one question add up to its answer.
  */
 export async function readUsage(
   transaction: OrganizationTransaction,
   organizationId: number,
   questions: readonly UsageQuestion[],
-): Promise<readonly Usage[]> {
-  const cuts = questions.map(({ start, end }) => cutIntoBuckets(microsOfInstant(start), microsOfInstant(end)))
-  const bucketRanges = cuts.flatMap(({ days, quarterHours }, position) => [
-    ...(days.from < days.to ? [{ position, level: 1, ...days }] : []),
-    ...quarterHours.map((range) => ({ position, level: 0, ...range })),
+): Promise<readonly UsageSlice[]> {
+  const cuts = questions.map(({ start, end, source }) => {
+    const [startMicros, endMicros] = [microsOfInstant(start), microsOfInstant(end)]
+    if (source === 'rollups') return cutIntoBuckets(startMicros, endMicros)
+    return { days: { from: 0, to: 0 }, quarterHours: [], raw: [{ startMicros, endMicros }] }
+  })
+  const ranges = cuts.flatMap(({ days, quarterHours }, position): BucketRangeOf[] => [
+    ...(days.from < days.to ? [{ position, level: DAY, ...days }] : []),
+    ...quarterHours.map((range) => ({ position, level: QUARTER_HOUR, ...range })),
   ])
-  const edges = cuts.flatMap(({ raw }, position) => raw.map((range) => ({ position, ...range })))
-  const parts = [
-    ...(await readRollups(transaction, organizationId, questions, bucketRanges)),
-    ...(await readEdges(transaction, organizationId, questions, edges)),
+  const raw = cuts.flatMap((cut, position) => cut.raw.map((range) => ({ position, ...range })))
+  return [
+    ...(await readRollups(transaction, organizationId, questions, ranges)),
+    ...(await readEvents(transaction, organizationId, questions, raw)),
   ]
-  const usage = questions.map(() => ({ units: ZERO, eventsCount: 0n }))
-  for (const part of parts) {
-    const sum = usage[part.position]
-    if (sum === undefined) continue
-    usage[part.position] = { units: sum.units.plus(part.units), eventsCount: sum.eventsCount + part.eventsCount }
-  }
-  return usage
-}
-
-interface UsagePart extends Usage {
-  readonly position: number
 }
 
 interface BucketRangeOf {
   readonly position: number
-  readonly level: number
+  readonly level: Level
   readonly from: number
   readonly to: number
+}
+
+interface RollupRow {
+  readonly position: number
+  readonly dimensions: Record<string, string>
+  readonly eventsCount: string
+  readonly valueSum: string
+  readonly valueMax: string | null
+  readonly valueMin: string | null
+  readonly valueTimeSum: string | null
+  readonly latestAt: Temporal.Instant | null
+  readonly latestArrival: string | null
+  readonly latestValue: string | null
 }
 
 async function readRollups(
@@ -73,65 +58,57 @@ async function readRollups(
   organizationId: number,
   questions: readonly UsageQuestion[],
   ranges: readonly BucketRangeOf[],
-): Promise<UsagePart[]> {
+): Promise<UsageSlice[]> {
   if (ranges.length === 0) return []
   const asked = ranges.map((range) => questions[range.position])
-  const { rows } = await sql<{ position: number; units: string; eventsCount: string }>`
-    select asked.position, sum(rollup.value_sum)::text as units, sum(rollup.events_count)::text as events_count
+  const { rows } = await sql<RollupRow>`
+    select asked.position, series.dimensions, sum(rollup.events_count)::text as events_count,
+      sum(rollup.value_sum)::text as value_sum, max(rollup.value_max)::text as value_max,
+      min(rollup.value_min)::text as value_min, sum(rollup.value_time_sum)::text as value_time_sum,
+      max(rollup.latest_at) as latest_at,
+      (array_agg(rollup.latest_arrival order by rollup.latest_at desc, rollup.latest_arrival desc)
+        filter (where rollup.latest_at is not null))[1]::text as latest_arrival,
+      (array_agg(rollup.latest_value order by rollup.latest_at desc, rollup.latest_arrival desc)
+        filter (where rollup.latest_at is not null))[1]::text as latest_value
     from unnest(${list(ranges.map((range) => range.position))}::integer[],
                 ${list(asked.map((question) => question?.customerId))}::integer[],
                 ${list(asked.map((question) => question?.metric.id))}::uuid[],
+                ${list(asked.map((question) => question?.metric.generation))}::integer[],
                 ${list(asked.map((question) => question?.externalSubscriptionId))}::text[],
                 ${list(ranges.map((range) => range.level))}::smallint[],
                 ${list(ranges.map((range) => range.from))}::integer[],
                 ${list(ranges.map((range) => range.to))}::integer[])
-      as asked (position, customer_id, metric_id, external_subscription_id, level, first_bucket, end_bucket)
+      as asked (position, customer_id, metric_id, generation, external_subscription_id, level, first_bucket, end_bucket)
     join usage_series series on series.customer_id = asked.customer_id
-      and series.billable_metric_id = asked.metric_id
+      and series.billable_metric_id = asked.metric_id and series.generation = asked.generation
       and series.external_subscription_id is not distinct from asked.external_subscription_id
     join usage_rollups rollup on rollup.customer_id = series.customer_id and rollup.series_id = series.series_id
       and rollup.level = asked.level and rollup.bucket >= asked.first_bucket and rollup.bucket < asked.end_bucket
     where series.organization_id = ${organizationId} and rollup.organization_id = ${organizationId}
-    group by asked.position`.execute(transaction)
+    group by asked.position, series.dimensions`.execute(transaction)
   return rows.map((row) => ({
     position: row.position,
-    units: decimal(row.units),
-    eventsCount: BigInt(row.eventsCount),
+    dimensions: row.dimensions,
+    part: partOfRow(row),
+    events: [],
   }))
 }
 
-async function readEdges(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  questions: readonly UsageQuestion[],
-  edges: readonly { position: number; startMicros: number; endMicros: number }[],
-): Promise<UsagePart[]> {
-  if (edges.length === 0) return []
-  const asked = edges.map((edge) => questions[edge.position])
-  const { rows } = await sql<{ position: number; properties: string }>`
-    select asked.position, event.properties::text as properties
-    from unnest(${list(edges.map((edge) => edge.position))}::integer[],
-                ${list(asked.map((question) => question?.customerId))}::integer[],
-                ${list(asked.map((question) => question?.metric.eventCode))}::text[],
-                ${list(asked.map((question) => question?.externalSubscriptionId))}::text[],
-                ${list(edges.map((edge) => isoOfMicros(edge.startMicros)))}::timestamptz[],
-                ${list(edges.map((edge) => isoOfMicros(edge.endMicros)))}::timestamptz[])
-      as asked (position, customer_id, event_code, external_subscription_id, edge_start, edge_end)
-    cross join lateral (
-      select properties from usage_events
-      where customer_id = asked.customer_id and "timestamp" >= asked.edge_start and "timestamp" < asked.edge_end
-        and organization_id = ${organizationId} and code = asked.event_code
-        and external_subscription_id is not distinct from asked.external_subscription_id
-    ) event`.execute(transaction)
-  return rows.flatMap(({ position, properties }) => {
-    const metric = questions[position]?.metric
-    if (metric === undefined) return []
-    const event = { properties: parseExactJson(properties) as Record<string, unknown> }
-    const contribution = AGGREGATIONS[metric.aggregation].contribution(event, metric.fieldName)
-    return 'value' in contribution ? [{ position, units: decimal(contribution.value), eventsCount: 1n }] : []
-  })
+function partOfRow(row: RollupRow): UsagePart {
+  const { latestAt, latestArrival, latestValue } = row
+  return {
+    eventsCount: BigInt(row.eventsCount),
+    sum: decimal(row.valueSum),
+    max: nullable(row.valueMax),
+    min: nullable(row.valueMin),
+    timeSum: nullable(row.valueTimeSum),
+    latest:
+      latestAt === null || latestArrival === null || latestValue === null
+        ? null
+        : { value: decimal(latestValue), atMicros: microsOfInstant(latestAt), arrival: BigInt(latestArrival) },
+  }
 }
 
-function list<Value>(values: readonly Value[]): RawBuilder<unknown> {
-  return sql`${values}`
+function nullable(text: string | null): Exact | null {
+  return text === null ? null : decimal(text)
 }

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg'
 import type { RollupDelta } from '../../shared/metering/rollup.ts'
+import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 
 /** Adds what a batch counted to the rollups. Deltas must be sorted by their key. */
 export async function mergeRollups(
@@ -9,12 +10,25 @@ export async function mergeRollups(
 ): Promise<void> {
   if (deltas.length === 0) return
   await client.query(
-    `insert into usage_rollups as stored (customer_id, series_id, level, bucket, organization_id, events_count, value_sum)
-     select customer_id, series_id, level, bucket, $1, events_count, value_sum
-     from unnest($2::integer[], $3::bigint[], $4::smallint[], $5::integer[], $6::bigint[], $7::numeric[])
-       as delta (customer_id, series_id, level, bucket, events_count, value_sum)
+    `insert into usage_rollups as stored (customer_id, series_id, level, bucket, organization_id, events_count, value_sum,
+       value_max, value_min, value_time_sum, latest_at, latest_arrival, latest_value)
+     select customer_id, series_id, level, bucket, $1, events_count, value_sum,
+       value_max, value_min, value_time_sum, latest_at, latest_arrival, latest_value
+     from unnest($2::integer[], $3::bigint[], $4::smallint[], $5::integer[], $6::bigint[], $7::numeric[],
+         $8::numeric[], $9::numeric[], $10::numeric[], $11::timestamptz[], $12::bigint[], $13::numeric[])
+       as delta (customer_id, series_id, level, bucket, events_count, value_sum,
+         value_max, value_min, value_time_sum, latest_at, latest_arrival, latest_value)
      on conflict (customer_id, series_id, level, bucket) do update
-       set events_count = stored.events_count + excluded.events_count, value_sum = stored.value_sum + excluded.value_sum`,
+       set events_count = stored.events_count + excluded.events_count,
+         value_sum = stored.value_sum + excluded.value_sum,
+         value_max = greatest(stored.value_max, excluded.value_max),
+         value_min = least(stored.value_min, excluded.value_min),
+         value_time_sum = stored.value_time_sum + excluded.value_time_sum,
+         (latest_at, latest_arrival, latest_value) = (
+           select candidate.at, candidate.arrival, candidate.value
+           from (values (stored.latest_at, stored.latest_arrival, stored.latest_value),
+                        (excluded.latest_at, excluded.latest_arrival, excluded.latest_value)) as candidate (at, arrival, value)
+           order by candidate.at desc nulls last, candidate.arrival desc limit 1)`,
     [
       organizationId,
       deltas.map((delta) => delta.customerId),
@@ -23,6 +37,12 @@ export async function mergeRollups(
       deltas.map((delta) => delta.bucket),
       deltas.map((delta) => delta.eventsCount),
       deltas.map((delta) => delta.valueSum),
+      deltas.map((delta) => delta.valueMax),
+      deltas.map((delta) => delta.valueMin),
+      deltas.map((delta) => delta.valueTimeSum),
+      deltas.map(({ latest }) => (latest === null ? null : isoOfMicros(latest.atMicros))),
+      deltas.map(({ latest }) => latest?.arrival.toString() ?? null),
+      deltas.map(({ latest }) => latest?.value.toFixed() ?? null),
     ],
   )
 }

@@ -8,6 +8,8 @@ export interface StoredUsageEvent {
   readonly customerId: number
   readonly eventKey: string
   readonly receivedAt: string
+  /** Its place in the order of arrival. */
+  readonly arrival: bigint
   readonly event: UsageEvent
 }
 
@@ -20,8 +22,8 @@ export async function insertUsageEvents(
   await copyLines(
     client,
     `usage_events (customer_id, organization_id, "timestamp", event_key, received_at, code, source, transaction_id,
-       external_subscription_id, properties)`,
-    rows.map(({ customerId, eventKey, receivedAt, event }) =>
+       external_subscription_id, arrival, properties)`,
+    rows.map(({ customerId, eventKey, receivedAt, arrival, event }) =>
       [
         customerId,
         organizationId,
@@ -32,6 +34,7 @@ export async function insertUsageEvents(
         copyField(event.source),
         copyField(event.transactionId),
         copyField(event.externalSubscriptionId),
+        arrival,
         copyField(JSON.stringify(event.properties)),
       ].join('\t'),
     ),

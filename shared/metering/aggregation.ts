@@ -1,13 +1,59 @@
+import type { Exact } from '../money/decimal.ts'
 import type { UsageEvent } from './usage-event.ts'
+import type { UsagePart } from './usage-part.ts'
 
-/** What one event adds to a metric, as decimal text; or why it cannot be counted. */
+/** What one event adds to a metric: a value, as decimal text or, for distinct counts, the item; or why it cannot. */
 export type Contribution =
   | { readonly value: string }
   | { readonly reason: 'value_missing' | 'value_not_a_number'; readonly details: Readonly<Record<string, unknown>> }
 
-/** How a billable metric turns events into units. Sums of contributions are the units, so they merge in any order. */
-export interface Aggregation {
+/** Parts of a rollup beside count and sum. */
+export type StoredPart = 'max' | 'min' | 'timeSum' | 'latest'
+
+/** The time that units are asked for, half-open, and the whole billing period it belongs to; in microseconds. */
+export interface UsageWindow {
+  readonly startMicros: number
+  readonly endMicros: number
+  readonly periodMicros: number
+}
+
+/** An event as a metric reads it. */
+export interface CountedValue {
+  readonly value: string
+  readonly timestampMicros: number
+  /** The price that came with the event, in minor units; null when none did. */
+  readonly amountMinor: Exact | null
+  readonly properties: Readonly<Record<string, unknown>>
+}
+
+/** What a metric says beside its aggregation. */
+export interface AggregationOptions {
+  /** From 0 to 100; for `percentile`. */
+  readonly percentile: Exact | null
+}
+
+interface AnyAggregation {
   /** Whether the metric must name a field of the properties. */
   readonly needsField: boolean
+  /** Whether usage may be carried over from period to period. */
+  readonly mayRecur: boolean
   contribution(event: Pick<UsageEvent, 'properties'>, fieldName: string | null): Contribution
 }
+
+/** Units follow from sums that merge in any order, so a period of any size is read from few rows. */
+export interface RollupAggregation extends AnyAggregation {
+  readonly source: 'rollups'
+  /** What a rollup keeps for it beside count and sum. */
+  readonly stores: readonly StoredPart[]
+  units(part: UsagePart, window: UsageWindow): Exact
+}
+
+/** Units follow from the events themselves: reading costs as much as the period has events. */
+export interface EventAggregation extends AnyAggregation {
+  readonly source: 'events'
+  /** `events` are in order of time, then arrival. */
+  units(events: readonly CountedValue[], options: AggregationOptions): Exact
+}
+
+/** How a billable metric turns events into units. */
+export type Aggregation = RollupAggregation | EventAggregation

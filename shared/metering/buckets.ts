@@ -3,8 +3,8 @@ const DAY_MICROS = 24 * 60 * 60 * 1_000_000
 const QUARTERS_PER_DAY = DAY_MICROS / QUARTER_MICROS
 
 /** Levels of the rollups. On quarter hours of UTC the midnight of every zone falls. */
-export const QUARTER_HOUR = 0
-export const DAY = 1
+export const QUARTER_HOUR = 0 as const
+export const DAY = 1 as const
 
 export type Level = typeof QUARTER_HOUR | typeof DAY
 

@@ -1,4 +1,7 @@
-import { AGGREGATIONS, type AggregationName } from './aggregations.ts'
+import { decimalText } from '../json/exact-json.ts'
+import type { StoredPart } from './aggregation.ts'
+import { type AggregationName, aggregationOf } from './aggregations.ts'
+import { propertyAt } from './property.ts'
 import type { UsageEvent } from './usage-event.ts'
 
 /** What counting needs to know of a billable metric. */
@@ -7,11 +10,34 @@ export interface CountedMetric {
   readonly eventCode: string
   readonly aggregation: AggregationName
   readonly fieldName: string | null
+  readonly generation: number
+  /** Properties whose values tell series apart. */
+  readonly dimensionKeys: readonly string[]
+}
+
+/** What a rollup of the metric keeps beside count and sum. */
+export function storedParts(metric: CountedMetric): readonly StoredPart[] {
+  const aggregation = aggregationOf(metric.aggregation)
+  return aggregation.source === 'rollups' ? aggregation.stores : []
+}
+
+/** The dimension values of an event, by key; what it does not say is absent. */
+export function dimensionsOf(
+  { properties }: Pick<UsageEvent, 'properties'>,
+  { dimensionKeys }: Pick<CountedMetric, 'dimensionKeys'>,
+): Record<string, string> {
+  return Object.fromEntries(
+    dimensionKeys.flatMap((key) => {
+      const value = propertyAt(properties, key)
+      if (value === undefined || value === null) return []
+      return [[key, decimalText(value) ?? JSON.stringify(value)]]
+    }),
+  )
 }
 
 /** What one event adds to each metric that reads it, and what each of them could not use. */
 export interface CountedEvent {
-  readonly contributions: readonly { readonly metricId: string; readonly value: string }[]
+  readonly contributions: readonly { readonly metric: CountedMetric; readonly value: string }[]
   readonly unusable: readonly UnusableEvent[]
 }
 
@@ -29,11 +55,11 @@ export function countEvent(event: UsageEvent, metricsOfCode: readonly CountedMet
       unusable: [{ metricId: null, reason: 'metric_not_found', details: { code: event.code } }],
     }
   }
-  const contributions: { metricId: string; value: string }[] = []
+  const contributions: { metric: CountedMetric; value: string }[] = []
   const unusable: UnusableEvent[] = []
   for (const metric of metricsOfCode) {
-    const contribution = AGGREGATIONS[metric.aggregation].contribution(event, metric.fieldName)
-    if ('value' in contribution) contributions.push({ metricId: metric.id, value: contribution.value })
+    const contribution = aggregationOf(metric.aggregation).contribution(event, metric.fieldName)
+    if ('value' in contribution) contributions.push({ metric, value: contribution.value })
     else unusable.push({ metricId: metric.id, ...contribution })
   }
   return { contributions, unusable }

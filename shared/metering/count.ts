@@ -1,7 +1,12 @@
-import type { Aggregation } from './aggregation.ts'
+import { decimal } from '../money/decimal.ts'
+import type { RollupAggregation } from './aggregation.ts'
 
 /** Every event is one unit. */
-export const count: Aggregation = {
+export const count: RollupAggregation = {
+  source: 'rollups',
   needsField: false,
+  mayRecur: false,
+  stores: [],
   contribution: () => ({ value: '1' }),
+  units: ({ eventsCount }) => decimal(eventsCount),
 }

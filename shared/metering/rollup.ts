@@ -1,5 +1,7 @@
 import { Exact } from '../money/decimal.ts'
+import type { StoredPart } from './aggregation.ts'
 import { bucketOf, DAY, dayOfQuarterHour, type Level, QUARTER_HOUR } from './buckets.ts'
+import { type LatestValue, laterValue } from './usage-part.ts'
 
 /** What a batch adds to one bucket of one series. */
 export interface RollupDelta {
@@ -9,11 +11,30 @@ export interface RollupDelta {
   readonly bucket: number
   readonly eventsCount: number
   readonly valueSum: string
+  readonly valueMax: string | null
+  readonly valueMin: string | null
+  readonly valueTimeSum: string | null
+  readonly latest: LatestValue | null
+}
+
+/** One value that a metric reads from an event. */
+export interface RollupContribution {
+  readonly customerId: number
+  readonly seriesId: string
+  readonly timestampMicros: number
+  readonly arrival: bigint
+  readonly value: string
+  /** What the metric keeps beside count and sum. */
+  readonly stores: readonly StoredPart[]
 }
 
 interface Cell {
   eventsCount: number
   sum: number | Exact
+  max: Exact | null
+  min: Exact | null
+  timeSum: Exact | null
+  latest: LatestValue | null
 }
 
 interface Series {
@@ -26,14 +47,14 @@ interface Series {
 export class RollupDeltas {
   readonly #series = new Map<string, Series>()
 
-  add(contribution: { customerId: number; seriesId: string; timestampMicros: number; value: string }): void {
-    const { customerId, seriesId, timestampMicros, value } = contribution
+  add(contribution: RollupContribution): void {
+    const { customerId, seriesId, timestampMicros } = contribution
     let series = this.#series.get(seriesId)
     if (series === undefined) {
       series = { customerId, seriesId, cells: new Map() }
       this.#series.set(seriesId, series)
     }
-    addTo(series.cells, bucketOf(QUARTER_HOUR, timestampMicros), { eventsCount: 1, sum: plus(0, value) })
+    addTo(series.cells, bucketOf(QUARTER_HOUR, timestampMicros), cellOf(contribution))
   }
 
   /** Sorted by their key, so that transactions which touch the same rows lock them in the same order. */
@@ -47,33 +68,52 @@ export class RollupDeltas {
   }
 }
 
+function cellOf({ value, timestampMicros, arrival, stores }: RollupContribution): Cell {
+  const cell: Cell = { eventsCount: 1, sum: plus(0, value), max: null, min: null, timeSum: null, latest: null }
+  if (stores.length === 0) return cell
+  const exact = new Exact(value)
+  if (stores.includes('max')) cell.max = exact
+  if (stores.includes('min')) cell.min = exact
+  if (stores.includes('timeSum')) cell.timeSum = exact.times(timestampMicros)
+  if (stores.includes('latest')) cell.latest = { value: exact, atMicros: timestampMicros, arrival }
+  return cell
+}
+
 function deltasOf({ customerId, seriesId }: Series, level: Level, cells: ReadonlyMap<number, Cell>): RollupDelta[] {
   return [...cells]
     .sort(([left], [right]) => left - right)
-    .map(([bucket, { eventsCount, sum }]) => ({
+    .map(([bucket, { eventsCount, sum, max, min, timeSum, latest }]) => ({
       customerId,
       seriesId,
       level,
       bucket,
       eventsCount,
       valueSum: typeof sum === 'number' ? String(sum) : sum.toFixed(),
+      valueMax: max?.toFixed() ?? null,
+      valueMin: min?.toFixed() ?? null,
+      valueTimeSum: timeSum?.toFixed() ?? null,
+      latest,
     }))
 }
 
 function daysOf(quarterHours: ReadonlyMap<number, Cell>): ReadonlyMap<number, Cell> {
   const days = new Map<number, Cell>()
-  for (const [bucket, cell] of quarterHours) addTo(days, dayOfQuarterHour(bucket), cell)
+  for (const [bucket, cell] of quarterHours) addTo(days, dayOfQuarterHour(bucket), { ...cell })
   return days
 }
 
-function addTo(cells: Map<number, Cell>, bucket: number, { eventsCount, sum }: Cell): void {
+function addTo(cells: Map<number, Cell>, bucket: number, added: Cell): void {
   const cell = cells.get(bucket)
   if (cell === undefined) {
-    cells.set(bucket, { eventsCount, sum })
+    cells.set(bucket, added)
     return
   }
-  cell.eventsCount += eventsCount
-  cell.sum = plus(cell.sum, sum)
+  cell.eventsCount += added.eventsCount
+  cell.sum = plus(cell.sum, added.sum)
+  if (cell.max !== null && added.max !== null) cell.max = Exact.max(cell.max, added.max)
+  if (cell.min !== null && added.min !== null) cell.min = Exact.min(cell.min, added.min)
+  if (cell.timeSum !== null && added.timeSum !== null) cell.timeSum = cell.timeSum.plus(added.timeSum)
+  if (cell.latest !== null && added.latest !== null) cell.latest = laterValue(cell.latest, added.latest)
 }
 
 // Sums of safe integers are exact doubles as long as they stay safe; everything else goes through decimals.

@@ -1,24 +1,12 @@
-import { assert } from '../errors.ts'
-import { decimalOf } from '../json/exact-json.ts'
-import type { Aggregation } from './aggregation.ts'
-import { propertyAt } from './property.ts'
+import type { RollupAggregation } from './aggregation.ts'
+import { numericContribution } from './numeric-contribution.ts'
 
-/** Units are the sum of a property: a JSON number or a text that is a decimal. */
-export const sum: Aggregation = {
+/** Units are the sum of a field; recurring, the sum of all there ever was. */
+export const sum: RollupAggregation = {
+  source: 'rollups',
   needsField: true,
-  contribution: (event, fieldName) => {
-    assert(fieldName !== null, 'a sum has no field')
-    const value = propertyAt(event.properties, fieldName)
-    if (value === undefined || value === null) return { reason: 'value_missing', details: { field: fieldName } }
-    if (typeof value === 'number' && Number.isSafeInteger(value)) return { value: String(value) }
-    const decimal = decimalOf(value)
-    if (decimal === undefined) {
-      return { reason: 'value_not_a_number', details: { field: fieldName, value: printable(value) } }
-    }
-    return { value: decimal.toFixed() }
-  },
-}
-
-function printable(value: unknown): string {
-  return (JSON.stringify(value) ?? 'undefined').slice(0, 200)
+  mayRecur: true,
+  stores: [],
+  contribution: numericContribution,
+  units: (part) => part.sum,
 }

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import { createPool } from '../../db/connection.ts'
 import { createOrganization } from '../../db/organizations.ts'
+import type { AggregationName } from '../../shared/metering/aggregations.ts'
 import { createTestDatabase } from './postgres.ts'
 
 /** An organization in a database of its own, and a worker's connections to it. */
@@ -29,12 +30,19 @@ export async function createMeteringFixture(): Promise<MeteringFixture> {
 /** Creates a metric by its columns. */
 export async function insertMetric(
   { pool, organizationId }: MeteringFixture,
-  metric: { code: string; aggregation: 'count' | 'sum'; fieldName?: string; eventCode?: string },
+  metric: { code: string; aggregation: AggregationName; fieldName?: string; eventCode?: string; percentile?: string },
 ): Promise<string> {
   const { rows } = await pool.query<{ id: string }>(
-    `insert into billable_metrics (organization_id, code, name, aggregation, field_name, event_code)
-     values ($1, $2, $2, $3, $4, $5) returning id`,
-    [organizationId, metric.code, metric.aggregation, metric.fieldName ?? null, metric.eventCode ?? metric.code],
+    `insert into billable_metrics (organization_id, code, name, aggregation, field_name, event_code, percentile)
+     values ($1, $2, $2, $3, $4, $5, $6) returning id`,
+    [
+      organizationId,
+      metric.code,
+      metric.aggregation,
+      metric.fieldName ?? null,
+      metric.eventCode ?? metric.code,
+      metric.percentile ?? null,
+    ],
   )
   return rows[0]?.id ?? ''
 }

@@ -1,20 +1,16 @@
 import type { Pool, PoolClient } from 'pg'
 import { inTransaction } from '../../db/transaction.ts'
+import { countEvents } from '../../db/usage/count-events.ts'
 import { claimEventKeys, findContentConflicts } from '../../db/usage/event-keys.ts'
 import {
   findUnknownSubscriptions,
-  listMetricsByEventCode,
+  openCounting,
   requireCustomerReferences,
   touchCustomers,
 } from '../../db/usage/ingest-references.ts'
 import { ensureUsagePartitions, monthsOfMicros } from '../../db/usage/partitions.ts'
-import { mergeRollups } from '../../db/usage/rollups.ts'
-import { requireSeries, type SeriesIdentity } from '../../db/usage/series.ts'
 import { insertUnprocessedEvents, type UnprocessedEvent } from '../../db/usage/unprocessed-events.ts'
 import { insertUsageEvents } from '../../db/usage/usage-events.ts'
-import { assert } from '../../shared/errors.ts'
-import { countEvent } from '../../shared/metering/count-event.ts'
-import { RollupDeltas } from '../../shared/metering/rollup.ts'
 import { attachCustomers, type IdentifiedEvent, separateDuplicates } from './identify.ts'
 import type { ReceivedEvent } from './usage-batch.ts'
 
@@ -29,17 +25,17 @@ export async function aggregateEvents(
 ): Promise<void> {
   await ensurePartitionsOnce(pool, received)
   await inTransaction(pool, async (client) => {
+    const { metrics, firstArrival } = await openCounting(client, organizationId)
     const externalIds = [...new Set(received.map(({ event }) => event.externalCustomerId))].sort()
     const customers = await requireCustomerReferences(client, organizationId, externalIds)
-    const { first, resent } = separateDuplicates(attachCustomers(received, customers))
+    const { first, resent } = separateDuplicates(attachCustomers(received, customers, firstArrival))
     const newPositions = await claimEventKeys(client, organizationId, first)
     const newEvents = first.filter((_, position) => newPositions.has(position))
     const known = first.filter((_, position) => !newPositions.has(position))
-    const counted = await countInto(client, organizationId, newEvents)
     await insertUsageEvents(client, organizationId, newEvents)
-    await mergeRollups(client, organizationId, counted.deltas.sorted())
+    const unusable = await countEvents(client, organizationId, { events: newEvents, metrics })
     await insertUnprocessedEvents(client, organizationId, [
-      ...counted.unprocessed,
+      ...unusable.map(({ event, metricId, reason, details }) => ({ ...unprocessed(event, reason, details), metricId })),
       ...(await unknownSubscriptions(client, organizationId, newEvents)),
       ...newEvents.filter((event) => !event.registered).map((event) => unprocessed(event, 'customer_not_found')),
       ...(await contentConflicts(client, organizationId, [...known, ...resent])),
@@ -61,58 +57,6 @@ async function ensurePartitionsOnce(pool: Pool, received: readonly ReceivedEvent
   const months = monthsOfMicros(received.map(({ event }) => event.timestampMicros)).difference(known)
   await ensureUsagePartitions(pool, months)
   for (const month of months) known.add(month)
-}
-
-async function countInto(
-  client: PoolClient,
-  organizationId: number,
-  events: readonly IdentifiedEvent[],
-): Promise<{ deltas: RollupDeltas; unprocessed: UnprocessedEvent[] }> {
-  const metrics = await listMetricsByEventCode(client, organizationId)
-  const counted = events.map((event) => ({ event, ...countEvent(event.event, metrics.get(event.event.code) ?? []) }))
-  const seriesIds = await resolveSeries(
-    client,
-    organizationId,
-    counted.flatMap(({ event, contributions }) => contributions.map(({ metricId }) => seriesOf(event, metricId))),
-  )
-  const deltas = new RollupDeltas()
-  for (const { event, contributions } of counted) {
-    for (const { metricId, value } of contributions) {
-      const seriesId = seriesIds.get(seriesKey(seriesOf(event, metricId)))
-      assert(seriesId !== undefined, 'a series was not created')
-      deltas.add({ customerId: event.customerId, seriesId, timestampMicros: event.event.timestampMicros, value })
-    }
-  }
-  const unusable = counted.flatMap(({ event, unusable }) =>
-    unusable.map(({ metricId, reason, details }) => ({ ...unprocessed(event, reason, details), metricId })),
-  )
-  return { deltas, unprocessed: unusable }
-}
-
-function seriesOf(event: IdentifiedEvent, metricId: string): SeriesIdentity {
-  return {
-    customerId: event.customerId,
-    metricId,
-    externalSubscriptionId: event.event.externalSubscriptionId,
-  }
-}
-
-function seriesKey({ customerId, metricId, externalSubscriptionId }: SeriesIdentity): string {
-  return `${customerId}/${metricId}/${externalSubscriptionId === null ? '' : `=${externalSubscriptionId}`}`
-}
-
-async function resolveSeries(
-  client: PoolClient,
-  organizationId: number,
-  wanted: readonly SeriesIdentity[],
-): Promise<ReadonlyMap<string, string>> {
-  const distinct = [...new Map(wanted.map((identity) => [seriesKey(identity), identity]))]
-  const ids = await requireSeries(
-    client,
-    organizationId,
-    distinct.map(([, identity]) => identity),
-  )
-  return new Map(distinct.map(([key], index) => [key, ids[index] ?? '']))
 }
 
 async function unknownSubscriptions(

@@ -13,11 +13,19 @@ export interface IdentifiedEvent extends StoredUsageEvent, EventKey {
 export function attachCustomers(
   received: readonly ReceivedEvent[],
   customers: ReadonlyMap<string, CustomerReference>,
+  firstArrival: bigint,
 ): IdentifiedEvent[] {
-  return received.map(({ event, receivedAt }) => {
+  return received.map(({ event, receivedAt }, place) => {
     const customer = customers.get(event.externalCustomerId)
     assert(customer !== undefined, 'a customer reference was not created')
-    return { event, receivedAt, ...customer, eventKey: eventKey(event), contentHash: contentHash(event) }
+    return {
+      event,
+      receivedAt,
+      arrival: firstArrival + BigInt(place),
+      ...customer,
+      eventKey: eventKey(event),
+      contentHash: contentHash(event),
+    }
   })
 }
 

@@ -6,13 +6,15 @@ interface Job<Name extends QueueName> {
   readonly payload: Payload<Name>
 }
 
-type LookingJob = Job<'run-lifecycle'> | Job<'issue-invoices'>
+type LookingJob = Job<'run-lifecycle'> | Job<'issue-invoices'> | Job<'rebuild-usage'>
 
 const LIFECYCLE: LookingJob = { queue: 'run-lifecycle', payload: {} }
+const REBUILD: LookingJob = { queue: 'rebuild-usage', payload: {} }
 const BILLING: LookingJob = { queue: 'issue-invoices', payload: { task: 'find-due' } }
 
 /** Which look at once what a domain change may have made due; the schedules would find it a moment later. */
 const ROUTES: Partial<Record<OutboxTopic, readonly LookingJob[]>> = {
+  'billable_metric.created': [REBUILD],
   'subscription.created': [LIFECYCLE, BILLING],
   'subscription.activated': [BILLING],
   'subscription.cancelled': [LIFECYCLE],

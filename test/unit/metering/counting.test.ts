@@ -9,7 +9,14 @@ import { RollupDeltas } from '../../../shared/metering/rollup.ts'
 import { Exact, ZERO } from '../../../shared/money/decimal.ts'
 import { usageEvent } from '../../support/usage-event.ts'
 
-const sumOf = (fieldName: string): CountedMetric => ({ id: fieldName, eventCode: 'k', aggregation: 'sum', fieldName })
+const sumOf = (fieldName: string): CountedMetric => ({
+  id: fieldName,
+  eventCode: 'k',
+  aggregation: 'sum',
+  fieldName,
+  generation: 1,
+  dimensionKeys: [],
+})
 
 describe('a sum reads', () => {
   test.each([
@@ -22,7 +29,7 @@ describe('a sum reads', () => {
     ['"+.5"', '0.5'],
   ])('%s as %s', (json, value) => {
     const event = usageEvent({ properties: parseExactJson(`{"v":${json}}`) as Record<string, unknown> })
-    expect(countEvent(event, [sumOf('v')])).toEqual({ contributions: [{ metricId: 'v', value }], unusable: [] })
+    expect(countEvent(event, [sumOf('v')])).toMatchObject({ contributions: [{ metric: { id: 'v' }, value }], unusable: [] })
   })
 
   test.each([
@@ -44,7 +51,7 @@ describe('a sum reads', () => {
 test('one event counts for one metric and is unusable for another', () => {
   const event = usageEvent({ properties: { input: 3, output: 'x' } })
   expect(countEvent(event, [sumOf('input'), sumOf('output'), sumOf('cached')])).toMatchObject({
-    contributions: [{ metricId: 'input', value: '3' }],
+    contributions: [{ metric: { id: 'input' }, value: '3' }],
     unusable: [
       { metricId: 'output', reason: 'value_not_a_number' },
       { metricId: 'cached', reason: 'value_missing' },
@@ -117,7 +124,7 @@ test('what a batch adds to its buckets is the exact sum of its values, in either
   fc.assert(
     fc.property(fc.array(fc.record({ timestampMicros: micros, value }), { minLength: 1 }), (contributions) => {
       const deltas = new RollupDeltas()
-      for (const contribution of contributions) deltas.add({ customerId: 1, seriesId: '7', ...contribution })
+      for (const contribution of contributions) deltas.add({ customerId: 1, seriesId: '7', arrival: 1n, stores: [], ...contribution })
       const expected = contributions.reduce((sum, contribution) => sum.plus(contribution.value), ZERO)
       for (const level of [0, 1]) {
         const ofLevel = deltas.sorted().filter((delta) => delta.level === level)

@@ -1,0 +1,84 @@
+import type { PoolClient } from 'pg'
+import { assert } from '../../shared/errors.ts'
+import {
+  type CountedEvent,
+  type CountedMetric,
+  countEvent,
+  dimensionsOf,
+  storedParts,
+  type UnusableEvent,
+} from '../../shared/metering/count-event.ts'
+import { RollupDeltas } from '../../shared/metering/rollup.ts'
+import { mergeRollups } from './rollups.ts'
+import { requireSeries, type SeriesIdentity } from './series.ts'
+import type { StoredUsageEvent } from './usage-events.ts'
+
+/** What an event could not be counted for, with the event. */
+export interface Unusable<Event> extends UnusableEvent {
+  readonly event: Event
+}
+
+/**
+ * Counts events for the metrics that read them and adds them to the rollups; series that do not exist are created. It
+ * is the caller's matter that every event is counted once. Answers with what was unusable.
+ */
+export async function countEvents<Event extends StoredUsageEvent>(
+  client: PoolClient,
+  organizationId: number,
+  { events, metrics }: { events: readonly Event[]; metrics: ReadonlyMap<string, readonly CountedMetric[]> },
+): Promise<Unusable<Event>[]> {
+  const counted = events.map((event) => ({ event, ...countEvent(event.event, metrics.get(event.event.code) ?? []) }))
+  const values = counted.flatMap(({ event, contributions }) => contributions.map((value) => valueOf(event, value)))
+  const seriesIds = await resolveSeries(client, organizationId, values)
+  const deltas = new RollupDeltas()
+  for (const { key, contribution } of values) {
+    const seriesId = seriesIds.get(key)
+    assert(seriesId !== undefined, 'a series was not created')
+    deltas.add({ ...contribution, seriesId })
+  }
+  await mergeRollups(client, organizationId, deltas.sorted())
+  return counted.flatMap(({ event, unusable }) => unusable.map((reason) => ({ event, ...reason })))
+}
+
+interface Value {
+  readonly key: string
+  readonly series: SeriesIdentity
+  readonly contribution: Omit<Parameters<RollupDeltas['add']>[0], 'seriesId'>
+}
+
+function valueOf(stored: StoredUsageEvent, { metric, value }: CountedEvent['contributions'][number]): Value {
+  const { customerId, event, arrival } = stored
+  const series = {
+    customerId,
+    metricId: metric.id,
+    externalSubscriptionId: event.externalSubscriptionId,
+    generation: metric.generation,
+    dimensions: metric.dimensionKeys.length === 0 ? NO_DIMENSIONS : dimensionsOf(event, metric),
+  }
+  const { timestampMicros } = event
+  // A distinct count's value is an item, not a number; only that there was one is added up.
+  const added = metric.aggregation === 'unique_count' ? '1' : value
+  const contribution = { customerId, timestampMicros, arrival, value: added, stores: storedParts(metric) }
+  return { key: seriesKey(series), series, contribution }
+}
+
+const NO_DIMENSIONS = {}
+
+function seriesKey({ customerId, metricId, externalSubscriptionId, dimensions }: SeriesIdentity): string {
+  const subscription = externalSubscriptionId === null ? '' : `=${externalSubscriptionId}`
+  return `${customerId}/${metricId}/${dimensions === NO_DIMENSIONS ? '' : JSON.stringify(dimensions)}/${subscription}`
+}
+
+async function resolveSeries(
+  client: PoolClient,
+  organizationId: number,
+  values: readonly Value[],
+): Promise<ReadonlyMap<string, string>> {
+  const distinct = [...new Map(values.map(({ key, series }) => [key, series]))]
+  const ids = await requireSeries(
+    client,
+    organizationId,
+    distinct.map(([, series]) => series),
+  )
+  return new Map(distinct.map(([key], index) => [key, ids[index] ?? '']))
+}

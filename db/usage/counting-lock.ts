@@ -1,0 +1,18 @@
+import { sql } from 'kysely'
+import type { OrganizationTransaction } from '../connection.ts'
+
+/** Class of the advisory locks, one per organization, that keep metrics as they are while events are counted. */
+export const COUNTING_LOCK = 728_253_371
+
+/** Events of one transaction; more never fit into one. */
+export const ARRIVALS_PER_TRANSACTION = 1n << 20n
+
+/**
+ * Waits until no transaction counts events of the organization, lets none begin until this one ends, and answers with
+ * the first arrival that comes after it.
+ */
+export async function closeCounting(transaction: OrganizationTransaction, organizationId: number): Promise<bigint> {
+  await sql`select pg_advisory_xact_lock(${COUNTING_LOCK}, ${organizationId})`.execute(transaction)
+  const { rows } = await sql<{ turn: string }>`select nextval('usage_arrivals') as turn`.execute(transaction)
+  return BigInt(rows[0]?.turn ?? 0) * ARRIVALS_PER_TRANSACTION
+}

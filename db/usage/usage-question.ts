@@ -1,0 +1,40 @@
+import type { CountedValue } from '../../shared/metering/aggregation.ts'
+import type { AggregationName } from '../../shared/metering/aggregations.ts'
+import type { UnitRounding } from '../../shared/metering/rounding.ts'
+import type { UsagePart } from '../../shared/metering/usage-part.ts'
+import type { Exact } from '../../shared/money/decimal.ts'
+
+/** What reading usage needs to know of a billable metric. */
+export interface UsageMetric {
+  readonly id: string
+  readonly eventCode: string
+  readonly aggregation: AggregationName
+  readonly fieldName: string | null
+  readonly recurring: boolean
+  readonly rounding: UnitRounding | null
+  readonly percentile: Exact | null
+  readonly generation: number
+  readonly dimensionKeys: readonly string[]
+}
+
+/** One question: what a metric read for a customer in a half-open range of time. */
+export interface UsageQuestion {
+  readonly customerId: number
+  readonly metric: UsageMetric
+  /** Usage of events that name this subscription; null: of those that name none. */
+  readonly externalSubscriptionId: string | null
+  readonly start: Temporal.Instant
+  readonly end: Temporal.Instant
+  /** Whether the events themselves are asked for, or what the rollups know of them. */
+  readonly source: 'rollups' | 'events'
+}
+
+/** What was found for one question and one combination of dimension values. */
+export interface UsageSlice {
+  /** The place of the question. */
+  readonly position: number
+  readonly dimensions: Readonly<Record<string, string>>
+  readonly part: UsagePart
+  /** In order of time, then arrival; empty unless they were asked for. */
+  readonly events: readonly CountedValue[]
+}

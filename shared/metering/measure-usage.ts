@@ -1,0 +1,43 @@
+import { type Exact, ZERO } from '../money/decimal.ts'
+import type { CountedValue, UsageWindow } from './aggregation.ts'
+import { type AggregationName, aggregationOf } from './aggregations.ts'
+import { roundUnits, type UnitRounding } from './rounding.ts'
+import { mergeParts, NO_USAGE, type UsagePart } from './usage-part.ts'
+
+/** What the units of a metric depend on beside its usage. */
+export interface MeasuredMetric {
+  readonly aggregation: AggregationName
+  readonly rounding: UnitRounding | null
+  readonly percentile: Exact | null
+}
+
+/** Pieces of usage that belong together: what the window saw, and what was carried over into it. */
+export interface MeasuredUsage {
+  readonly parts: readonly UsagePart[]
+  readonly carried: readonly UsagePart[]
+  /** In order of time, then arrival; carried ones included. */
+  readonly events: readonly CountedValue[]
+}
+
+/** The units of a metric in a window, rounded as it says, and how many events the window saw. */
+export function measureUsage(
+  metric: MeasuredMetric,
+  { parts, carried, events }: MeasuredUsage,
+  window: UsageWindow,
+): { units: Exact; eventsCount: bigint } {
+  const seen = parts.reduce(mergeParts, NO_USAGE)
+  const aggregation = aggregationOf(metric.aggregation)
+  const units =
+    aggregation.source === 'rollups'
+      ? aggregation.units(carried.map((part) => asCarried(part, window)).reduce(mergeParts, seen), window)
+      : aggregation.units(events, metric)
+  return { units: roundUnits(units, metric.rounding), eventsCount: seen.eventsCount }
+}
+
+// What was there before weighs the whole window, whenever it came, and is no event of this window.
+function asCarried({ sum }: UsagePart, { startMicros }: UsageWindow): UsagePart {
+  return { ...NO_USAGE, sum, timeSum: sum.times(startMicros) }
+}
+
+/** Usage of nothing. */
+export const NOTHING_MEASURED = { units: ZERO, eventsCount: 0n } as const

@@ -1,0 +1,32 @@
+import { assert } from '../errors.ts'
+import { decimalText } from '../json/exact-json.ts'
+import { decimal } from '../money/decimal.ts'
+import type { Contribution, CountedValue, EventAggregation } from './aggregation.ts'
+import { propertyAt } from './property.ts'
+
+/**
+ * Units are the distinct values of a field. An event with `operation_type` `remove` takes its item away again; removing
+ * what is not there changes nothing. Recurring, items stay until they are removed.
+ */
+export const uniqueCount: EventAggregation = {
+  source: 'events',
+  needsField: true,
+  mayRecur: true,
+  contribution: ({ properties }, fieldName): Contribution => {
+    assert(fieldName !== null, 'a distinct count has no field')
+    const value = propertyAt(properties, fieldName)
+    if (value === undefined || value === null) return { reason: 'value_missing', details: { field: fieldName } }
+    return { value: decimalText(value) ?? JSON.stringify(value) }
+  },
+  // Whatever came before, the last operation on an item says whether it is there.
+  units: (events) => {
+    const present = new Map<string, boolean>()
+    for (const event of events) present.set(event.value, !isRemoval(event))
+    return decimal(String([...present.values()].filter(Boolean).length))
+  },
+}
+
+/** Whether the event takes its item away. */
+export function isRemoval({ properties }: CountedValue): boolean {
+  return properties['operation_type'] === 'remove'
+}
