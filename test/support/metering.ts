@@ -30,11 +30,18 @@ export async function createMeteringFixture(): Promise<MeteringFixture> {
 /** Creates a metric by its columns. */
 export async function insertMetric(
   { pool, organizationId }: MeteringFixture,
-  metric: { code: string; aggregation: AggregationName; fieldName?: string; eventCode?: string; percentile?: string },
+  metric: {
+    code: string
+    aggregation: AggregationName
+    fieldName?: string
+    eventCode?: string
+    percentile?: string
+    dimensionKeys?: readonly string[]
+  },
 ): Promise<string> {
   const { rows } = await pool.query<{ id: string }>(
-    `insert into billable_metrics (organization_id, code, name, aggregation, field_name, event_code, percentile)
-     values ($1, $2, $2, $3, $4, $5, $6) returning id`,
+    `insert into billable_metrics (organization_id, code, name, aggregation, field_name, event_code, percentile, dimension_keys)
+     values ($1, $2, $2, $3, $4, $5, $6, $7) returning id`,
     [
       organizationId,
       metric.code,
@@ -42,6 +49,7 @@ export async function insertMetric(
       metric.fieldName ?? null,
       metric.eventCode ?? metric.code,
       metric.percentile ?? null,
+      metric.dimensionKeys ?? [],
     ],
   )
   return rows[0]?.id ?? ''
