@@ -110,7 +110,8 @@ async function numberInvoices(
     )
     update invoices set status = 'finalized', finalized_at = numbered.finalized_at, finalize_at = null, updated_at = now(),
       due_at = numbered.finalized_at + make_interval(days => counter.net_payment_term_days),
-      number = counter.invoice_number_prefix || lpad((counter.before + 1 + numbered.position)::text, 6, '0')
+      -- Not lpad, which would cut the seventh digit off.
+      number = counter.invoice_number_prefix || to_char(counter.before + 1 + numbered.position, 'FM999999999999000000')
     from counter, jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
       as numbered (id uuid, position integer, finalized_at timestamptz)
     where invoices.id = numbered.id and invoices.organization_id = ${organizationId}`.execute(transaction)

@@ -204,6 +204,17 @@ test('usage that names no subscription is billed once, on the earliest one that 
   ])
 })
 
+test('numbers go on past six digits', async () => {
+  fixture = await createBillingFixture('2026-01-01T00:00:00Z')
+  await fixture.plan({ code: 'fee', amountMinor: 1000n })
+  await fixture.customer('acme')
+  await fixture.subscribe({ externalCustomerId: 'acme', planCode: 'fee' })
+  await fixture.pool.query('update issuers set last_invoice_number = 999998')
+  await fixture.advanceTo('2026-05-01T02:00:00Z')
+  const numbers = (await fixture.invoices('acme')).map(({ number }) => number)
+  expect(numbers).toEqual(['INV-999999', 'INV-1000000', 'INV-1000001', 'INV-1000002'])
+})
+
 test('two workers that bill the same subscriptions at once issue one invoice for each period', async () => {
   fixture = await createBillingFixture('2026-01-01T00:00:00Z')
   await fixture.plan({ code: 'pro', amountMinor: 500n })
