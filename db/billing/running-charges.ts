@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 
@@ -35,22 +36,23 @@ export async function saveRunningCharges(
     )
     .execute()
   if (charges.length === 0) return
-  await transaction
-    .insertInto('runningCharges')
-    .values(
-      charges.map(({ subscription, line }) => ({
-        organizationId,
-        customerId: subscription.customerId,
-        subscriptionId: subscription.id,
-        priceComponentId: line.componentId,
-        periodStart: line.periodStart.toString(),
-        periodEnd: line.periodEnd.toString(),
-        units: line.units.toFixed(),
-        eventsCount: line.eventsCount,
-        amount: line.amount.toFixed(),
-        currency: line.currency,
-        pricedAt: pricedAt.toString(),
-      })),
-    )
-    .execute()
+  const rows = charges.map(({ subscription, line }) => ({
+    customer_id: subscription.customerId,
+    subscription_id: subscription.id,
+    price_component_id: line.componentId,
+    period_start: line.periodStart,
+    period_end: line.periodEnd,
+    units: line.units.toFixed(),
+    events_count: line.eventsCount.toString(),
+    amount: line.amount.toFixed(),
+    currency: line.currency,
+  }))
+  // One parameter for all rows: a statement takes 65,535 of them, which a few hundred customers would exceed.
+  await sql`
+    insert into running_charges (organization_id, priced_at, customer_id, subscription_id, price_component_id, period_start,
+      period_end, units, events_count, amount, currency)
+    select ${organizationId}, ${pricedAt.toString()}::timestamptz, charge.*
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      as charge (customer_id integer, subscription_id uuid, price_component_id uuid, period_start timestamptz,
+        period_end timestamptz, units numeric, events_count bigint, amount numeric, currency text)`.execute(transaction)
 }
