@@ -1,4 +1,4 @@
-import { type DueChunk, listDueDrafts, listDueSubscriptions } from '../../db/billing/due-work.ts'
+import { type DueBy, type DueChunk, listDueDrafts, listDueSubscriptions } from '../../db/billing/due-work.ts'
 import { realNow } from '../../db/clock.ts'
 import type { Connection } from '../../db/connection.ts'
 import type { Producer } from '../../queues/producer.ts'
@@ -15,15 +15,9 @@ const TEST_CLOCK_WAIT_SECONDS = 600
  * stays as a dead letter and is tried anew in the next hour, so that nothing stays unbilled after a long outage.
  */
 export async function findDueWork(connection: Connection, producer: Producer): Promise<number> {
-  const uncounted = (await producer.backlog('aggregate-usage')) > 0
-  const due = {
-    now: realNow(),
-    liveDelaySeconds: uncounted ? LIVE_WAIT_SECONDS : 0,
-    testClockDelaySeconds: uncounted ? TEST_CLOCK_WAIT_SECONDS : 0,
-    limit: CHUNK,
-  }
-  const hour = due.now.toString().slice(0, 13)
-  const bills = await listDueSubscriptions(connection, due)
+  const now = realNow()
+  const { bills, drafts } = await listCountedWork(connection, producer, now)
+  const hour = now.toString().slice(0, 13)
   for (const { organizationId, ids, occasion } of bills) {
     await producer.enqueue(
       'issue-invoices',
@@ -31,8 +25,7 @@ export async function findDueWork(connection: Connection, producer: Producer): P
       `issue-${occasion}-${hour}`,
     )
   }
-  const drafts = await listDueDrafts(connection, due)
-  for (const chunk of drafts.filter(({ organizationId }) => !isBilling(bills, organizationId))) {
+  for (const chunk of drafts.filter(({ organizationId }) => !isCatchingUp(bills, organizationId, now))) {
     const { organizationId, ids, occasion } = chunk
     await producer.enqueue(
       'issue-invoices',
@@ -43,7 +36,31 @@ export async function findDueWork(connection: Connection, producer: Producer): P
   return bills.length + drafts.length
 }
 
-// Numbers follow the order of issue, so drafts wait while older bills of their organization are still to be written.
-function isBilling(bills: readonly DueChunk[], organizationId: number): boolean {
-  return bills.some((bill) => bill.organizationId === organizationId)
+interface DueWork {
+  readonly bills: readonly DueChunk[]
+  readonly drafts: readonly DueChunk[]
+}
+
+// The list comes before the count: usage that was acknowledged before something fell due is then either counted or seen
+// to be waiting. The other way round, a clock moved in between would bill without it.
+async function listCountedWork(connection: Connection, producer: Producer, now: Temporal.Instant): Promise<DueWork> {
+  const work = await listDueWork(connection, { now, liveDelaySeconds: 0, testClockDelaySeconds: 0, limit: CHUNK })
+  if (work.bills.length + work.drafts.length === 0 || (await producer.backlog('aggregate-usage')) === 0) return work
+  return await listDueWork(connection, {
+    now,
+    liveDelaySeconds: LIVE_WAIT_SECONDS,
+    testClockDelaySeconds: TEST_CLOCK_WAIT_SECONDS,
+    limit: CHUNK,
+  })
+}
+
+async function listDueWork(connection: Connection, due: DueBy): Promise<DueWork> {
+  return { bills: await listDueSubscriptions(connection, due), drafts: await listDueDrafts(connection, due) }
+}
+
+// Numbers follow the order of issue. A clock that jumps makes bills of months and the ends of their grace due at once, so
+// drafts wait for the bills; not for ever, because a bill that cannot be written must not hold up the others.
+function isCatchingUp(bills: readonly DueChunk[], organizationId: number, now: Temporal.Instant): boolean {
+  const clockMovedAt = bills.find((bill) => bill.organizationId === organizationId)?.clockMovedAt ?? null
+  return clockMovedAt !== null && now.since(clockMovedAt).total('seconds') < TEST_CLOCK_WAIT_SECONDS
 }
