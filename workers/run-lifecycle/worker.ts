@@ -22,8 +22,10 @@ export const runLifecycle = defineWorker({
         )
       }
       let clocks = 0
-      const uncounted = await producer.backlog('aggregate-usage')
-      for (const { organizationId, id } of uncounted === 0 ? await listSettledTestClocks(connection) : []) {
+      // Listed before the count, so that usage acknowledged before the clock was moved is counted when it rests.
+      const settled = await listSettledTestClocks(connection)
+      const uncounted = settled.length === 0 ? 0 : await producer.backlog('aggregate-usage')
+      for (const { organizationId, id } of uncounted === 0 ? settled : []) {
         clocks += await withOrganization(connection, organizationId, (transaction) =>
           markTestClockReady(transaction, organizationId, id),
         )
