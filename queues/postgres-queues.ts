@@ -5,17 +5,20 @@ import { isUnreachable } from '../shared/unreachable.ts'
 type BackendFactory = typeof createPostgresBackend
 
 /**
- * BullMQ's Postgres backend, made to outlive its server. By itself it knows a lost server only by a refused connection:
- * after any other sign of one it no longer looks for jobs of killed workers, and a queue that was opened while the
- * server was starting never works again.
+ * BullMQ's Postgres backend, made to outlive its server. By itself it remembers a failed start for ever, so a process
+ * that was started while the server was starting would take jobs and never finish one.
  */
 export const createLastingBackend: BackendFactory = (...parameters) => {
   const backend = createPostgresBackend(...parameters)
-  forgetFailedStart((backend as unknown as { connection: MemoizedStart }).connection)
+  const starting = backend as unknown as RememberedStart & { readonly connection: RememberedStart }
+  for (const part of [starting.connection, starting]) forgetFailedStart(part)
   return backend
 }
 
-/** The pool as the queues see it: whatever says that the server is away reads as a refused connection. */
+/**
+ * The pool as the queues see it: whatever says that the server is away reads as a refused connection, the only sign of
+ * it that BullMQ knows. On any other error it asks again without a pause, and leaves a job that is done unfinished.
+ */
 export function poolOfQueues(pool: Pool): PostgresConnectionOptions {
   const query = async (text: string, parameters: unknown[]) => {
     try {
@@ -34,18 +37,18 @@ export function poolOfQueues(pool: Pool): PostgresConnectionOptions {
   }) as unknown as PostgresConnectionOptions
 }
 
-interface MemoizedStart {
+interface RememberedStart {
   readyPromise: Promise<void> | undefined
   waitUntilReady(): Promise<void>
 }
 
-function forgetFailedStart(connection: MemoizedStart): void {
-  const waitUntilReady = connection.waitUntilReady.bind(connection)
-  connection.waitUntilReady = async () => {
+function forgetFailedStart(part: RememberedStart): void {
+  const waitUntilReady = part.waitUntilReady.bind(part)
+  part.waitUntilReady = async () => {
     try {
       await waitUntilReady()
     } catch (error) {
-      connection.readyPromise = undefined
+      part.readyPromise = undefined
       throw asRefused(error)
     }
   }
