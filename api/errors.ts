@@ -1,6 +1,11 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, type ErrorCode } from '../shared/errors.ts'
 
+/** Answers a URL that cannot be read, which the framework finds before any route and would answer in its own shape. */
+export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  void answer(toAppError(error, request), reply.header('x-request-id', request.id))
+}
+
 /** Gives every failure the one shape, whatever part of the server it comes from. */
 export function registerErrors(server: FastifyInstance): void {
   server.setErrorHandler<FastifyError | AppError>((error, request, reply) => answer(toAppError(error, request), reply))

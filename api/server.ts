@@ -4,7 +4,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { Authenticator } from './auth.ts'
 import { BODY_LIMIT_BYTES, registerJsonBody } from './body.ts'
 import type { ApiContext, Routes } from './context.ts'
-import { registerErrors } from './errors.ts'
+import { answerFrameworkError, registerErrors } from './errors.ts'
 import { registerRequestLog } from './log.ts'
 import { registerDocumentation, registerOpenApi } from './openapi.ts'
 import { registerOperatorPages } from './operators/operator-pages.ts'
@@ -47,6 +47,7 @@ export async function createServer(context: ApiContext, logger: FastifyBaseLogge
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
     bodyLimit: BODY_LIMIT_BYTES,
     requestIdHeader: false,
+    frameworkErrors: answerFrameworkError,
     genReqId: () => randomUUID(),
     // Idle connections are closed at once when the server stops, busy ones when they have their answer.
     forceCloseConnections: 'idle',

@@ -48,6 +48,14 @@ describe('requests that no route takes', () => {
     ])
   })
 
+  test.each([
+    ['percent codes that are no UTF-8', '/v1/plans/%c0%af', 400],
+    ['an id that is too long', `/v1/plans/${'x'.repeat(1001)}`, 400],
+  ])('%s', async (_name, path, status) => {
+    const answer = await send(path)
+    expect([answer.status, answer.body]).toEqual([status, { detail: expect.any(String), code: 'bad_request' }])
+  })
+
   test('a method that a path does not have', async () => {
     const answer = await send('/v1/customers', { method: 'PUT' })
     expect([answer.status, answer.body]).toEqual([
