@@ -89,7 +89,7 @@ function eventPageRequest({ limit, cursor }: { limit?: number; cursor?: string }
   return { limit: size, after: cursor === undefined ? undefined : positionOf(cursor) }
 }
 
-const POSITION = /^(\d{4}-[\d:.TZ-]+) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
+const POSITION = /^(20\d{2}-[\d:.TZ-]+) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
 
 function cursorOf({ timestamp, eventKey }: EventPosition): string {
   return encodeCursor(`${timestamp} ${eventKey}`)

@@ -179,6 +179,13 @@ describe('lists', () => {
     expect(answer.body.detail).toEqual([{ loc: ['query', 'limit'], msg: expect.any(String), type: expect.any(String) }])
   })
 
+  test('a cursor of a time that no event can have is refused', async () => {
+    const cursor = Buffer.from('0000-01-01T00:00:00Z 00000000-0000-0000-0000-000000000000').toString('base64url')
+    await client.post('/customers', { external_id: 'paged' })
+    const answer = await client.get(`/events?external_customer_id=paged&cursor=${cursor}`)
+    expect([answer.status, answer.body.detail[0].type]).toEqual([422, 'cursor_invalid'])
+  })
+
   test.each(['x', 'bm90LWFuLWlk', '%00'])('a cursor that no list gave out is refused: %s', async (cursor) => {
     for (const list of ['/customers', '/events?external_customer_id=acme']) {
       const answer = await client.get(`${list}${list.includes('?') ? '&' : '?'}cursor=${cursor}`)
