@@ -4,7 +4,7 @@ import { Compile } from 'typebox/compile'
 import { Settings } from 'typebox/system'
 import { Value } from 'typebox/value'
 import { type Issue, validationError } from '../shared/errors.ts'
-import { isRawNumber } from '../shared/json/exact-json.ts'
+import { decimalOf, isRawNumber } from '../shared/json/exact-json.ts'
 import { issuesOf } from './validation-issues.ts'
 
 // One answer names every fault of an ordinary request, and stays short for a hostile one.
@@ -40,7 +40,8 @@ function findAbsent(input: unknown, schema: TSchema, place: string): Issue | und
 function withPlainIntegers(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (isRawNumber(value)) {
-    const number = Number(value.rawJSON)
+    // Asked of the text, because the double of 0.99999999999999999999 is a whole number.
+    const number = decimalOf(value)?.isInteger() ? Number(value.rawJSON) : undefined
     return Number.isSafeInteger(number) ? number : value
   }
   if (Array.isArray(value)) return value.map(withPlainIntegers)

@@ -186,6 +186,15 @@ describe('lists', () => {
     expect([answer.status, answer.body.detail[0].type]).toEqual([422, 'cursor_invalid'])
   })
 
+  test('a number next to a whole one stays what it is', async () => {
+    const metadata = '{"above": 1.00000000000000000001, "below": 0.99999999999999999999, "small": 1e-29}'
+    const answer = await client.post('/customers', `{"external_id": "exact", "metadata": ${metadata}}`)
+    expect(answer.status).toBe(201)
+    expect(answer.text).toContain('"above":1.00000000000000000001')
+    expect(answer.text).toContain('"below":0.99999999999999999999')
+    expect(answer.text).toContain('"small":0.00000000000000000000000000001')
+  })
+
   test.each(['x', 'bm90LWFuLWlk', '%00'])('a cursor that no list gave out is refused: %s', async (cursor) => {
     for (const list of ['/customers', '/events?external_customer_id=acme']) {
       const answer = await client.get(`${list}${list.includes('?') ? '&' : '?'}cursor=${cursor}`)
