@@ -9,7 +9,8 @@ import {
 } from '../../db/catalogue/customers.ts'
 import type { OrganizationTransaction } from '../../db/connection.ts'
 import { hasLiveSubscription } from '../../db/subscriptions/subscriptions.ts'
-import { AppError } from '../../shared/errors.ts'
+import { AppError, validationError } from '../../shared/errors.ts'
+import { isRawNumber, isStorableNumber } from '../../shared/json/exact-json.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { PAGE_QUERY, pageAnswer, pageRequest } from '../paging.ts'
 import {
@@ -145,8 +146,19 @@ function detailsOf({ name, email, currency, time_zone, metadata }: Details): Par
     ...(email === undefined ? {} : { email }),
     ...(currency === undefined ? {} : { currency: currency && requireCurrencyCode(currency) }),
     ...(time_zone === undefined ? {} : { timeZone: time_zone && requireTimeZone(time_zone) }),
-    ...(metadata === undefined ? {} : { metadata }),
+    ...(metadata === undefined ? {} : { metadata: requireStorableNumbers(metadata) }),
   }
+}
+
+function requireStorableNumbers(metadata: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if (holdsStorableNumbers(metadata)) return metadata
+  const msg = 'holds a number that is too long'
+  throw validationError([{ loc: ['body', 'metadata'], msg, type: 'number_unstorable' }])
+}
+
+function holdsStorableNumbers(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return isRawNumber(value) ? isStorableNumber(value) : Object.values(value).every(holdsStorableNumbers)
 }
 
 // What runs in one currency ends in it: no balance is ever summed across currencies.

@@ -31,6 +31,18 @@ export function isRawNumber(value: unknown): value is RawNumber {
   return json.isRawJSON(value)
 }
 
+const MAX_NUMBER_LENGTH = 400
+const MAX_EXPONENT = 300
+
+/**
+ * Whether a number may be kept in `jsonb`. Postgres writes numbers out in plain digits, so a few characters such as
+ * `1e131071` would come back as 131,072 of them, and a larger exponent fails the statement.
+ */
+export function isStorableNumber({ rawJSON }: RawNumber): boolean {
+  const [digits = '', exponent = '0'] = rawJSON.toLowerCase().split('e')
+  return digits.length <= MAX_NUMBER_LENGTH && Math.abs(Number(exponent)) <= MAX_EXPONENT
+}
+
 /** The source text of a JSON number or numeric string; undefined for every other value. */
 export function decimalText(value: unknown): string | undefined {
   if (typeof value === 'string') return value

@@ -1,6 +1,5 @@
 import type { Issue } from '../errors.ts'
-import { isRawNumber } from '../json/exact-json.ts'
-import { MAX_DECIMAL_DIGITS } from '../money/decimal.ts'
+import { isRawNumber, isStorableNumber } from '../json/exact-json.ts'
 import { parseTimestampMicros } from './timestamp.ts'
 
 /** One thing a customer used, checked and ready to be counted. */
@@ -21,7 +20,6 @@ export interface UsageEvent {
 
 const MAX_NAME_LENGTH = 255
 const MAX_DEPTH = 32
-const MAX_NUMBER_LENGTH = 400
 const FIELDS: ReadonlySet<string> = new Set([
   'transaction_id',
   'source',
@@ -108,7 +106,7 @@ function isStorable(text: string): boolean {
 function findUnstorable(value: unknown, depthLeft: number): string | undefined {
   if (typeof value === 'string') return isStorable(value) ? undefined : UNSTORABLE
   if (typeof value !== 'object' || value === null) return undefined
-  if (isRawNumber(value)) return isStorableNumber(value.rawJSON) ? undefined : 'holds a number that is too long'
+  if (isRawNumber(value)) return isStorableNumber(value) ? undefined : 'holds a number that is too long'
   if (depthLeft === 0) return `must not be nested deeper than ${MAX_DEPTH} levels`
   for (const [key, inner] of Object.entries(value)) {
     if (!isStorable(key)) return UNSTORABLE
@@ -116,11 +114,6 @@ function findUnstorable(value: unknown, depthLeft: number): string | undefined {
     if (fault !== undefined) return fault
   }
   return undefined
-}
-
-function isStorableNumber(text: string): boolean {
-  const [digits = '', exponent = '0'] = text.toLowerCase().split('e')
-  return digits.length <= MAX_NUMBER_LENGTH && Math.abs(Number(exponent)) <= MAX_DECIMAL_DIGITS * 10
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -186,6 +186,20 @@ describe('lists', () => {
     expect([answer.status, answer.body.detail[0].type]).toEqual([422, 'cursor_invalid'])
   })
 
+  test.each(['1e131071', '1e131073', '1e-999999', '9'.repeat(401)])(
+    'metadata with a number that cannot be stored as it is written is refused: %s',
+    async (number) => {
+      const answer = await client.post(
+        '/customers',
+        `{"external_id": "numbers", "metadata": {"deep": [{"n": ${number}}]}}`,
+      )
+      expect([answer.status, answer.body.detail]).toEqual([
+        422,
+        [{ loc: ['body', 'metadata'], msg: 'holds a number that is too long', type: 'number_unstorable' }],
+      ])
+    },
+  )
+
   test('a number next to a whole one stays what it is', async () => {
     const metadata = '{"above": 1.00000000000000000001, "below": 0.99999999999999999999, "small": 1e-29}'
     const answer = await client.post('/customers', `{"external_id": "exact", "metadata": ${metadata}}`)
