@@ -1,10 +1,15 @@
 import type { TLocalizedValidationError } from 'typebox/error'
 import type { Issue } from '../shared/errors.ts'
 
+/** The most faults that one answer names, so that a hostile request gets no answer longer than itself. */
+export const MAX_ISSUES = 50
+
 /** What is wrong with a request, in the words of the API: one issue per fault, at the field that has it. */
 export function issuesOf(errors: readonly TLocalizedValidationError[], place: string): Issue[] {
   const issues = errors.filter(isCause).flatMap((error) => issuesOfOne(error, [place, ...pathOf(error.instancePath)]))
-  return issues.length > 0 ? issues : [{ loc: [place], msg: 'is not acceptable', type: 'value_error' }]
+  return issues.length > 0
+    ? issues.slice(0, MAX_ISSUES)
+    : [{ loc: [place], msg: 'is not acceptable', type: 'value_error' }]
 }
 
 // A field that may be null is a choice of two; what counts is why the other choice was refused. An unknown field is

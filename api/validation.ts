@@ -5,10 +5,10 @@ import { Settings } from 'typebox/system'
 import { Value } from 'typebox/value'
 import { type Issue, validationError } from '../shared/errors.ts'
 import { decimalOf, isRawNumber } from '../shared/json/exact-json.ts'
-import { issuesOf } from './validation-issues.ts'
+import { issuesOf, MAX_ISSUES } from './validation-issues.ts'
 
 // One answer names every fault of an ordinary request, and stays short for a hostile one.
-Settings.Set({ maxErrors: 50 })
+Settings.Set({ maxErrors: MAX_ISSUES })
 
 /**
  * Checks a part of a request. Bodies are taken as they are: a wrong type is never coerced. Queries and paths arrive as

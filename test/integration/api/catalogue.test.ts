@@ -209,6 +209,15 @@ describe('lists', () => {
     expect(answer.text).toContain('"small":0.00000000000000000000000000001')
   })
 
+  test('a request with a great many unknown fields gets a short answer', async () => {
+    const fields = Array.from({ length: 5_000 }, (_, index) => `"field_${index}": 1`).join(', ')
+    for (const path of ['/plans/', '/events', '/customers']) {
+      const answer = await client.post(path, `{${fields}}`)
+      expect(answer.status).toBe(422)
+      expect(answer.body.detail.length).toBeLessThanOrEqual(50)
+    }
+  })
+
   test.each(['x', 'bm90LWFuLWlk', '%00'])('a cursor that no list gave out is refused: %s', async (cursor) => {
     for (const list of ['/customers', '/events?external_customer_id=acme']) {
       const answer = await client.get(`${list}${list.includes('?') ? '&' : '?'}cursor=${cursor}`)
