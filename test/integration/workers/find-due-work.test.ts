@@ -4,12 +4,15 @@ import { Producer } from '../../../queues/producer.ts'
 import { readConfig } from '../../../shared/config.ts'
 import { findDueWork } from '../../../workers/issue-invoices/find-due-work.ts'
 import { type BillingFixture, createBillingFixture } from '../../support/billing.ts'
+import { testRedisUrl } from '../../support/redis.ts'
 
 let fixture: BillingFixture
 let backend: QueueBackend
 let producer: Producer
 
 afterEach(async () => {
+  // On Redis the tests of a file share a database.
+  await Promise.all(producer.queues().map((queue) => queue.obliterate({ force: true })))
   await producer.close()
   await backend.close()
   await fixture.close()
@@ -17,7 +20,8 @@ afterEach(async () => {
 
 async function open(frozenTime: string): Promise<void> {
   fixture = await createBillingFixture(frozenTime)
-  backend = await openQueueBackend(readConfig({ DATABASE_URL: fixture.url, TABKEEPER_SECRET: 'secret' }), fixture.pool)
+  const config = readConfig({ DATABASE_URL: fixture.url, TABKEEPER_SECRET: 'secret', REDIS_URL: testRedisUrl() })
+  backend = await openQueueBackend(config, fixture.pool)
   producer = new Producer(backend)
 }
 
