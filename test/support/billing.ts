@@ -16,7 +16,8 @@ import { markTestClockReady } from '../../db/lifecycle/settle-test-clock.ts'
 import { createSubscription, type SubscriptionRequest } from '../../db/subscriptions/create-subscription.ts'
 import type { Subscription } from '../../db/subscriptions/subscriptions.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
-import { type ChargeRequest, definePlan, type PlanRequest } from '../../shared/plans/define-plan.ts'
+import { definePlan } from '../../shared/plans/define-plan.ts'
+import type { ChargeRequest, PlanRequest } from '../../shared/plans/plan-request.ts'
 import { aggregateEvents } from '../../workers/aggregate-usage/aggregate-events.ts'
 import { issueBills } from '../../workers/issue-invoices/issue-bills.ts'
 import { applyTransitions } from '../../workers/run-lifecycle/apply-transitions.ts'
@@ -79,6 +80,7 @@ export async function createBillingFixture(frozenTime: string): Promise<BillingF
         name: about.code,
         description: null,
         interval: 'monthly',
+        intervalName: 'monthly',
         amountMinor: 0n,
         currency: 'USD',
         trialPeriodDays: 0,
@@ -86,12 +88,13 @@ export async function createBillingFixture(frozenTime: string): Promise<BillingF
         charges: charges.map((charge) => ({
           ...charge,
           billableMetricId: metric.id,
-          filterIds: [],
+          filters: [],
+          modifiers: {},
           displayName: null,
         })),
         ...about,
       }
-      const definition = definePlan(request, new Map([[metric.id, metric.name]]))
+      const definition = definePlan(request, new Map([[metric.id, { name: metric.name, filters: new Map() }]]))
       await within((transaction) => insertPlan(transaction, organizationId, definition))
     },
     customer: async (externalId, timeZone) => {
