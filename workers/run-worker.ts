@@ -3,6 +3,7 @@ import { Value } from 'typebox/value'
 import { type Payload, partitionNames, QUEUES, type QueueName } from '../queues/contracts.ts'
 import { AppError } from '../shared/errors.ts'
 import type { WorkerContext } from './context.ts'
+import { outlastOutage } from './outlast-outage.ts'
 import type { WorkerDefinition } from './worker-definition.ts'
 
 /** Starts the worker on every partition of its queue. Answers with the function that stops it after its running jobs. */
@@ -15,12 +16,17 @@ export async function runWorker<Name extends QueueName>(
   if (definition.schedule !== undefined) {
     await context.producer.schedule(definition.queue, definition.schedule.payload, definition.schedule.everyMs)
   }
+  const stopping = new AbortController()
+  const logOutage = atMostEverySecond((error: Error) => log.warn({ err: error.message }, 'database unavailable'))
   const workers = partitionNames(definition.queue).map((name) => {
     const worker = context.backend.createWorker(
       name,
       async (job) => {
         const started = performance.now()
-        const outcome = await refuseRetryOfFinal(() => process(parsePayload(definition.queue, job.data)))
+        const payload = parsePayload(definition.queue, job.data)
+        const outcome = await refuseRetryOfFinal(() =>
+          outlastOutage(() => process(payload), { signal: stopping.signal, onOutage: logOutage }),
+        )
         const durationMs = Math.round(performance.now() - started)
         log[isQuiet(outcome) ? 'debug' : 'info']({ job: job.id, durationMs, ...outcome }, 'job done')
       },
@@ -32,6 +38,7 @@ export async function runWorker<Name extends QueueName>(
     return logErrors(worker, log)
   })
   return async () => {
+    stopping.abort()
     await Promise.all(workers.map((worker) => worker.close()))
   }
 }
@@ -60,12 +67,20 @@ function isQuiet(outcome: Readonly<Record<string, unknown>>): boolean {
   return Object.values(outcome).every((value) => value === 0)
 }
 
-// BullMQ repeats an error event for every failed poll while the broker is away; one line a second tells as much.
+// BullMQ repeats an error event for every failed poll while the broker is away.
 function logErrors(worker: Worker, log: WorkerContext['log']): Worker {
-  let lastLoggedAt = 0
-  return worker.on('error', (error) => {
-    if (Date.now() - lastLoggedAt < 1000) return
-    lastLoggedAt = Date.now()
-    log.warn({ err: error.message }, 'queue unavailable')
-  })
+  return worker.on(
+    'error',
+    atMostEverySecond((error: Error) => log.warn({ err: error.message }, 'queue unavailable')),
+  )
+}
+
+// What is away stays away for a while, and one line a second tells as much as one per try.
+function atMostEverySecond(report: (error: Error) => void): (error: Error) => void {
+  let lastReportedAt = 0
+  return (error) => {
+    if (Date.now() - lastReportedAt < 1000) return
+    lastReportedAt = Date.now()
+    report(error)
+  }
 }

@@ -182,7 +182,7 @@ async function killRelayBetweenJobsAndMark(killer: Killer): Promise<void> {
 async function holdQueues(): Promise<() => Promise<void>> {
   if (service.redis !== undefined) return await service.redis.pauseWrites()
   const barrier = await holdWritesTo(service.pool, 'bullmq.job')
-  return barrier.lift
+  return () => barrier.lift()
 }
 
 async function isServed(): Promise<boolean> {
