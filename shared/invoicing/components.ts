@@ -1,5 +1,5 @@
-import type { Exact } from '../money/decimal.ts'
 import type { Charge } from '../pricing/charge-models.ts'
+import type { MeteredUsage } from '../pricing/metered-usage.ts'
 
 /** A fixed fee per whole period, in minor units; in a partial period it is prorated by days. */
 export interface RateComponent {
@@ -21,7 +21,6 @@ export interface UsageComponent {
 }
 
 /** What one usage component counted in the period. */
-export interface ComponentUsage {
-  readonly units: Exact
+export interface ComponentUsage extends MeteredUsage {
   readonly eventsCount: bigint
 }

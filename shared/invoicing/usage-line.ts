@@ -16,7 +16,7 @@ export function usageLine({
   period: BillingPeriod
   currency: string
 }): RatedLine {
-  const { units, unitAmount, amount, steps } = priceCharge(component.charge, usage.units)
+  const { units, unitAmount, amount, steps } = priceCharge(component.charge, usage, currency)
   return ratedLine(
     {
       kind: 'usage',

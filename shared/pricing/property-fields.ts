@@ -85,7 +85,8 @@ export function canonical(number: Exact): string {
 
 const DECIMAL_SHAPE = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
 
-function isJsonObject(value: unknown): value is Record<string, unknown> {
+/** Whether a parsed JSON value is an object; a list, and a number kept as text, are none. */
+export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
 }
 

@@ -1,14 +1,18 @@
 import type { Exact } from '../money/decimal.ts'
 import { decimal, ZERO } from '../money/decimal.ts'
-import type { PropertyFields } from './property-fields.ts'
+import type { Location, PropertyFields } from './property-fields.ts'
 import { canonical, findDecimal, openFields, optionalDecimal, refuse, requireDecimal } from './property-fields.ts'
 
-/** One range of `graduated_ranges` or `volume_ranges` as it is stored; numbers are decimal text. */
-export interface RangeProperties {
+/** What the price of a unit is called: an amount, or a percentage of the unit itself. */
+type PriceName = 'per_unit_amount' | 'rate'
+
+/** One range of a list of ranges as it is stored; numbers are decimal text. */
+export type RangeProperties<Name extends PriceName = 'per_unit_amount'> = RangeBounds & Readonly<Record<Name, string>>
+
+interface RangeBounds {
   readonly from_value: string
   /** Null in the last range only, which has no end. */
   readonly to_value: string | null
-  readonly per_unit_amount: string
   readonly flat_amount: string
 }
 
@@ -38,36 +42,38 @@ interface Range {
   readonly fields: PropertyFields
   readonly from: Exact
   readonly to: Exact | null
-  readonly perUnitAmount: Exact
+  readonly price: Exact
   readonly flatAmount: Exact
 }
-
-const RANGE_NAMES = ['from_value', 'to_value', 'per_unit_amount', 'flat_amount']
 
 /**
  * Reads a list of ranges, which must begin at 0, ascend without gap or overlap, and end with an open one. Each may
  * start at the end of the one before, or one above it.
  */
-export function requireRanges(fields: PropertyFields, name: string): RangeProperties[] {
+export function requireRanges<Name extends PriceName>(
+  fields: PropertyFields,
+  name: string,
+  priceName: Name,
+): RangeProperties<Name>[] {
   const list = fields.values[name]
   if (list === undefined) refuse(fields, name, 'missing', 'is required')
   else if (!Array.isArray(list)) refuse(fields, name, 'list_type', 'must be a list of ranges')
   else if (list.length === 0) refuse(fields, name, 'too_short', 'must have at least one range')
   if (!Array.isArray(list)) return []
   const faultsBefore = fields.issues.length
-  const ranges = list.map((value, index) => readRange(fields, name, value, index))
+  const ranges = list.map((value, index) => readRange(fields, [name, index], value, priceName))
   // Bounds that could not be read have no order to check.
   if (fields.issues.length === faultsBefore) checkOrder(ranges)
-  return ranges.map(canonicalRange)
+  return ranges.map((range) => canonicalRange(range, priceName))
 }
 
-function readRange({ loc, issues }: PropertyFields, name: string, value: unknown, index: number): Range {
-  const fields = openFields(value, [...loc, name, index], issues, RANGE_NAMES)
+function readRange({ loc, issues }: PropertyFields, place: Location, value: unknown, priceName: PriceName): Range {
+  const fields = openFields(value, [...loc, ...place], issues, ['from_value', 'to_value', priceName, 'flat_amount'])
   return {
     fields,
     from: requireDecimal(fields, 'from_value'),
     to: fields.values['to_value'] === null ? null : (findDecimal(fields, 'to_value') ?? null),
-    perUnitAmount: requireDecimal(fields, 'per_unit_amount'),
+    price: requireDecimal(fields, priceName),
     flatAmount: optionalDecimal(fields, 'flat_amount'),
   }
 }
@@ -102,11 +108,15 @@ function checkEnd({ fields, from, to }: Range, endBefore: Exact | null, isLast: 
   }
 }
 
-function canonicalRange({ from, to, perUnitAmount, flatAmount }: Range): RangeProperties {
+function canonicalRange<Name extends PriceName>(
+  { from, to, price, flatAmount }: Range,
+  priceName: Name,
+): RangeProperties<Name> {
+  const named = { [priceName]: canonical(price) } as Record<Name, string>
   return {
     from_value: canonical(from),
     to_value: to === null ? null : canonical(to),
-    per_unit_amount: canonical(perUnitAmount),
+    ...named,
     flat_amount: canonical(flatAmount),
   }
 }

@@ -25,7 +25,7 @@ export function priceVolume({ volume_ranges }: VolumeProperties, { units, fullUn
 export function parseVolumeProperties(value: unknown, loc: Location): Parsed<VolumeProperties> {
   const issues: Issue[] = []
   const fields = openFields(value, loc, issues, ['volume_ranges', GROUP_KEYS])
-  const ranges = requireRanges(fields, 'volume_ranges')
+  const ranges = requireRanges(fields, 'volume_ranges', 'per_unit_amount')
   const groupKeys = findGroupKeys(fields)
   return parsed(issues, () => ({ volume_ranges: ranges, ...groupKeys }))
 }

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
+import { decimal, ZERO } from '../../../shared/money/decimal.ts'
 import type { Charge } from '../../../shared/pricing/charge-models.ts'
+import type { MeteredUsage } from '../../../shared/pricing/metered-usage.ts'
 import { chargeOf } from './charge-of.ts'
 
 /** Decimal text with up to `places` digits behind the point. */
@@ -46,4 +48,66 @@ const packageCharges = fc
 
 const standardCharges = decimalTexts(100, 5).map((amount) => chargeOf('standard', { amount }))
 
-export const charges: fc.Arbitrary<Charge> = fc.oneof(standardCharges, graduatedCharges, volumeCharges, packageCharges)
+const rateRangeLists = rangeLists.map((ranges) =>
+  ranges.map(({ per_unit_amount: rate, ...range }) => ({ ...range, rate })),
+)
+
+const graduatedPercentageCharges = rateRangeLists.map((graduated_percentage_ranges) =>
+  chargeOf('graduated_percentage', { graduated_percentage_ranges }),
+)
+
+const amounts = decimalTexts(5, 2)
+
+const percentageCharges = fc
+  .record({
+    rate: decimalTexts(20, 3),
+    fixed_amount: fc.option(amounts),
+    free_units_per_events: fc.option(fc.integer({ min: 0, max: 6 })),
+    free_units_per_total_aggregation: fc.option(fc.integer({ min: 0, max: 60 })),
+    minimum: fc.option(amounts),
+    over: fc.option(amounts),
+  })
+  .map(({ minimum, over, ...properties }) =>
+    chargeOf('percentage', {
+      ...properties,
+      per_transaction_min_amount: minimum,
+      per_transaction_max_amount:
+        over === null
+          ? null
+          : decimal(minimum ?? '0')
+              .plus(over)
+              .toFixed(),
+    }),
+  )
+
+const customCharges = fc
+  .tuple(fc.constantFrom('fixed_amount', 'per_unit_amount'), decimalTexts(100, 5))
+  .map(([name, amount]) => chargeOf('custom', { [name]: amount }))
+
+/** Charges of every model. */
+export const charges: fc.Arbitrary<Charge> = fc.oneof(
+  standardCharges,
+  graduatedCharges,
+  volumeCharges,
+  packageCharges,
+  graduatedPercentageCharges,
+  percentageCharges,
+  customCharges,
+  fc.constant(chargeOf('dynamic', {})),
+)
+
+/** Events of up to 12 units each, in tenths, that each bring a price in cents. */
+export const eventLists = fc.array(
+  fc.record({ tenths: fc.integer({ min: 0, max: 120 }), cents: fc.integer({ min: 0, max: 500 }) }),
+  { maxLength: 8 },
+)
+
+/** The usage that such events are. */
+export function usageOfEvents(events: readonly { readonly tenths: number; readonly cents: number }[]): MeteredUsage {
+  const metered = events.map(({ tenths, cents }) => ({
+    value: decimal(String(tenths)).div(10),
+    amountMinor: decimal(String(cents)),
+  }))
+  const units = metered.reduce((sum, { value }) => sum.plus(value), ZERO)
+  return { units, eventsCount: BigInt(events.length), events: metered }
+}

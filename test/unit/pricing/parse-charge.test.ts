@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseExactJson } from '../../../shared/json/exact-json.ts'
-import type { PricedModel } from '../../../shared/pricing/charge-models.ts'
+import type { ChargeModel } from '../../../shared/pricing/charge-models.ts'
 import { parseCharge } from '../../../shared/pricing/charge-models.ts'
 import { charges } from './arbitrary-charges.ts'
 import { chargeOf } from './charge-of.ts'
@@ -9,7 +9,7 @@ import { chargeOf } from './charge-of.ts'
 const AT = ['body', 'charges', 0, 'properties']
 
 /** The faults of properties given as JSON text, as "path type". */
-function faults(model: PricedModel, json: string): string[] {
+function faults(model: ChargeModel, json: string): string[] {
   const result = parseCharge(model, parseExactJson(json), AT)
   return 'issues' in result ? result.issues.map(({ loc, type }) => `${loc.slice(AT.length).join('.')} ${type}`) : []
 }
@@ -82,11 +82,15 @@ describe('properties', () => {
 })
 
 describe('pricing_group_keys', () => {
-  test.each<[PricedModel, string]>([
+  test.each<[ChargeModel, string]>([
     ['standard', '"amount":"1"'],
     ['graduated', `"graduated_ranges":[${range('0', 'null')}]`],
     ['volume', `"volume_ranges":[${range('0', 'null')}]`],
     ['package', '"amount":"1","package_size":1'],
+    ['percentage', '"rate":"1"'],
+    ['graduated_percentage', '"graduated_percentage_ranges":[{"from_value":0,"to_value":null,"rate":"1"}]'],
+    ['dynamic', '"pricing_group_keys":null'],
+    ['custom', '"fixed_amount":"1"'],
   ])('are accepted and kept by %s', (model, json) => {
     const charge = chargeOf(model, parseExactJson(`{${json},"pricing_group_keys":["region","model"]}`))
     expect(charge.properties.pricing_group_keys).toEqual(['region', 'model'])
@@ -101,12 +105,17 @@ describe('pricing_group_keys', () => {
   })
 })
 
-describe.each<[PricedModel, string]>([
-  ['graduated', 'graduated_ranges'],
-  ['volume', 'volume_ranges'],
-])('ranges of %s', (model, name) => {
+describe.each<[ChargeModel, string, string]>([
+  ['graduated', 'graduated_ranges', 'per_unit_amount'],
+  ['volume', 'volume_ranges', 'per_unit_amount'],
+  ['graduated_percentage', 'graduated_percentage_ranges', 'rate'],
+])('ranges of %s', (model, name, price) => {
+  // The table below speaks of the price of a unit; what it is called depends on the model.
+  const named = (text: string, from: string, to: string) => text.replaceAll(from, to)
   const rangeFaults = (...list: string[]): string[] =>
-    faults(model, `{"${name}":[${list.join(',')}]}`).map((fault) => fault.replace(`${name}.`, ''))
+    faults(model, named(`{"${name}":[${list.join(',')}]}`, 'per_unit_amount', price)).map((fault) =>
+      named(fault.replace(`${name}.`, ''), `.${price} `, '.per_unit_amount '),
+    )
 
   test.each([
     ['start at the end of the one before', [range('0', '10'), range('10', '20'), range('20', 'null')]],
@@ -124,7 +133,7 @@ describe.each<[PricedModel, string]>([
     ['are objects', ['3'], ['0 dict_type']],
     ['have a start', ['{"to_value":null,"per_unit_amount":1}'], ['0.from_value missing']],
     ['have a price', ['{"from_value":0,"to_value":null}'], ['0.per_unit_amount missing']],
-    ['have no other properties', [range('0', 'null', '"per_unit_amount":1,"rate":2')], ['0.rate extra_forbidden']],
+    ['have no other properties', [range('0', 'null', '"per_unit_amount":1,"price":2')], ['0.price extra_forbidden']],
     ['have no negative price', [range('0', 'null', '"per_unit_amount":-1')], ['0.per_unit_amount greater_than_equal']],
     [
       'have no negative fee',
@@ -186,4 +195,93 @@ test('the canonical form of a canonical form is itself', () => {
       expect(parseCharge(charge.model, stored, [])).toEqual({ charge })
     }),
   )
+})
+
+describe('percentage', () => {
+  const EVERY = {
+    fixed_amount: '0.5',
+    free_units_per_events: '3',
+    free_units_per_total_aggregation: '250',
+    per_transaction_min_amount: '1.75',
+    per_transaction_max_amount: '12',
+  }
+  test('keeps all that it is given', () => {
+    const { properties } = chargeOf('percentage', { rate: '2.90', ...EVERY })
+    expect(properties).toEqual({ rate: '2.9', ...EVERY })
+  })
+  test('needs a rate only; what is left out or null is nothing, and no bound', () => {
+    const canonical = {
+      rate: '1',
+      fixed_amount: '0',
+      free_units_per_events: '0',
+      free_units_per_total_aggregation: '0',
+      per_transaction_min_amount: null,
+      per_transaction_max_amount: null,
+    }
+    const nulls = Object.fromEntries(Object.keys(EVERY).map((name) => [name, null]))
+    expect(chargeOf('percentage', { rate: 1 }).properties).toEqual(canonical)
+    expect(chargeOf('percentage', { rate: 1, ...nulls }).properties).toEqual(canonical)
+  })
+  test.each<[string, string, string[]]>([
+    ['has a rate', '{}', ['rate missing']],
+    ['has no negative rate', '{"rate":"-1"}', ['rate greater_than_equal']],
+    ['has no negative fixed amount', '{"rate":1,"fixed_amount":-1}', ['fixed_amount greater_than_equal']],
+    ['counts whole events', '{"rate":1,"free_units_per_events":1.5}', ['free_units_per_events int_from_float']],
+    [
+      'counts no negative events',
+      '{"rate":1,"free_units_per_events":-1}',
+      ['free_units_per_events greater_than_equal'],
+    ],
+    [
+      'has no negative free units',
+      '{"rate":1,"free_units_per_total_aggregation":"-1"}',
+      ['free_units_per_total_aggregation greater_than_equal'],
+    ],
+    [
+      'has bounds that are decimals',
+      '{"rate":1,"per_transaction_min_amount":"a","per_transaction_max_amount":[]}',
+      ['per_transaction_min_amount decimal_parsing', 'per_transaction_max_amount decimal_type'],
+    ],
+    [
+      'has bounds in order',
+      '{"rate":1,"per_transaction_min_amount":2,"per_transaction_max_amount":"1.99"}',
+      ['per_transaction_max_amount maximum_below_minimum'],
+    ],
+    ['has no other properties', '{"rate":1,"amount":2}', ['amount extra_forbidden']],
+  ])('%s', (_rule, json, expected) => {
+    expect(faults('percentage', json)).toEqual(expected)
+  })
+})
+
+describe('dynamic', () => {
+  test('has no properties of its own', () => {
+    expect(chargeOf('dynamic', {}).properties).toEqual({})
+    expect(faults('dynamic', '{"amount":1}')).toEqual(['amount extra_forbidden'])
+  })
+})
+
+describe('custom', () => {
+  test.each([
+    [{ fixed_amount: '5.0' }, { fixed_amount: '5' }],
+    [{ per_unit_amount: 0.25 }, { per_unit_amount: '0.25' }],
+    [{ expression: 'units * 2', fixed_amount: null }, { expression: 'units * 2' }],
+    [
+      { expression: 'units * custom_properties.rates.base', custom_properties: { rates: { base: '0.1' } } },
+      { expression: 'units * custom_properties.rates.base', custom_properties: { rates: { base: '0.1' } } },
+    ],
+  ])('%j is a price', (properties, canonical) => {
+    expect(chargeOf('custom', properties).properties).toEqual(canonical)
+  })
+  test.each<[string, string, string[]]>([
+    ['has a price', '{}', ['expression missing']],
+    ['has one price', '{"fixed_amount":1,"per_unit_amount":1}', ['per_unit_amount extra_forbidden']],
+    ['has no negative price', '{"fixed_amount":-1}', ['fixed_amount greater_than_equal']],
+    ['has an expression of text', '{"expression":5}', ['expression string_type']],
+    ['has constants in an object', '{"fixed_amount":1,"custom_properties":[1]}', ['custom_properties dict_type']],
+    ['speaks of known names', '{"expression":"unitz * 2"}', ['expression expression_unknown']],
+    ['speaks of events inside of functions only', '{"expression":"value * 2"}', ['expression expression_unknown']],
+    ['has no other properties', '{"fixed_amount":1,"code":"x"}', ['code extra_forbidden']],
+  ])('%s', (_rule, json, expected) => {
+    expect(faults('custom', json)).toEqual(expected)
+  })
 })

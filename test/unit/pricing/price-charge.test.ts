@@ -1,9 +1,17 @@
 import { describe, expect, test } from 'vitest'
-import { decimal } from '../../../shared/money/decimal.ts'
-import type { Charge, PricedModel } from '../../../shared/pricing/charge-models.ts'
-import { CHARGE_MODELS, isPricedModel, priceCharge } from '../../../shared/pricing/charge-models.ts'
+import { decimal, ZERO } from '../../../shared/money/decimal.ts'
+import type { Charge, ChargeModel } from '../../../shared/pricing/charge-models.ts'
+import {
+  CHARGE_MODELS,
+  canProrate,
+  isPricedModel,
+  neededUsage,
+  priceCharge,
+} from '../../../shared/pricing/charge-models.ts'
+import type { MeteredEvent, MeteredUsage } from '../../../shared/pricing/metered-usage.ts'
 import type { PricingStep } from '../../../shared/pricing/pricing.ts'
-import { chargeOf } from './charge-of.ts'
+import { proratedUsage } from '../../../shared/pricing/unit-stack.ts'
+import { chargeOf, priceUnits } from './charge-of.ts'
 
 type RangeRow = [from: number | string, to: number | string | null, perUnit: string, flat?: string]
 
@@ -22,7 +30,7 @@ const packages = (amount: string, package_size: number | string, free_units: num
   chargeOf('package', { amount, package_size, free_units })
 
 function amountOf(charge: Charge, units: string): string {
-  return priceCharge(charge, decimal(units)).amount.toFixed()
+  return priceUnits(charge, decimal(units)).amount.toFixed()
 }
 
 function showStep(step: PricingStep): string {
@@ -35,10 +43,10 @@ function showStep(step: PricingStep): string {
 }
 
 function stepsOf(charge: Charge, units: string): string[] {
-  return priceCharge(charge, decimal(units)).steps.map(showStep)
+  return priceUnits(charge, decimal(units)).steps.map(showStep)
 }
 
-test('four of the eight models are priced', () => {
+test('plans may use four of the eight models', () => {
   expect(CHARGE_MODELS.filter(isPricedModel)).toEqual(['standard', 'graduated', 'volume', 'package'])
   expect(isPricedModel('toString')).toBe(false)
 })
@@ -50,7 +58,7 @@ describe('standard', () => {
     expect(stepsOf(charge, '2.5')).toEqual(['(0,∞] 2.5: 2.5×0.000002+0=0.000005'])
   })
   test('no units cost nothing', () => {
-    expect(priceCharge(charge, decimal('0'))).toMatchObject({ amount: decimal('0'), unitAmount: decimal('0') })
+    expect(priceUnits(charge, decimal('0'))).toMatchObject({ amount: decimal('0'), unitAmount: decimal('0') })
   })
 })
 
@@ -106,7 +114,7 @@ describe('volume', () => {
     expect(amountOf(charge, units)).toBe(expected)
   })
   test('units weighted by time are priced in the tier of the units held', () => {
-    const pricing = priceCharge(charge, decimal('50'), decimal('150'))
+    const pricing = priceCharge(charge, { units: decimal('50'), fullUnits: decimal('150') }, 'USD')
     expect([pricing.amount.toFixed(), pricing.unitAmount.toFixed(2)]).toEqual(['50', '0.33'])
   })
   test('one step explains the amount', () => {
@@ -124,7 +132,7 @@ describe('package', () => {
     ['a fraction above it opens the second', '15.5', '200', '19.05'],
   ])('%s', (_rule, units, expected, unitAmount) => {
     expect(amountOf(charge, units)).toBe(expected)
-    expect(priceCharge(charge, decimal(units)).unitAmount.toDecimalPlaces(2).toFixed()).toBe(unitAmount)
+    expect(priceUnits(charge, decimal(units)).unitAmount.toDecimalPlaces(2).toFixed()).toBe(unitAmount)
   })
   test('the steps show free units and packages', () => {
     expect(stepsOf(charge, '15.5')).toEqual(['(0,5] 5: 5×0+0=0', '(5,∞] 10.5: 2×100=200'])
@@ -137,13 +145,253 @@ describe('package', () => {
   })
 })
 
-test.each<[PricedModel, unknown]>([
+/** Events as their values, or as values with the cents that were sent along. */
+function eventsOf(...values: (string | [value: string, cents: string])[]): MeteredUsage {
+  const events = values.map((event): MeteredEvent => {
+    const [value, cents] = typeof event === 'string' ? [event, undefined] : event
+    return { value: decimal(value), ...(cents === undefined ? {} : { amountMinor: decimal(cents) }) }
+  })
+  const units = events.reduce((total, { value }) => total.plus(value), ZERO)
+  return { units, eventsCount: BigInt(events.length), events }
+}
+
+function amountOfEvents(charge: Charge, usage: MeteredUsage, currency = 'USD'): string {
+  return priceCharge(charge, usage, currency).amount.toFixed()
+}
+
+describe('graduated_percentage', () => {
+  const charge = chargeOf('graduated_percentage', {
+    graduated_percentage_ranges: [
+      { from_value: 0, to_value: 10, rate: '10' },
+      { from_value: 10, to_value: null, rate: '5', flat_amount: '1' },
+    ],
+  })
+  test('rates each unit by its own tier, once, where ranges touch', () => {
+    expect(['0', '10', '10.5', '20'].map((units) => amountOf(charge, units))).toEqual(['0', '1', '2.025', '2.5'])
+  })
+})
+
+describe('percentage', () => {
+  const percentage = (properties: object): Charge => chargeOf('percentage', { rate: '1', ...properties })
+  const fixed = { fixed_amount: '5' }
+  test.each<[string, object, string[], string]>([
+    ['a rate takes its share of all units', {}, ['10', '90'], '1'],
+    ['each event costs its fixed amount', fixed, ['10', '90'], '11'],
+    ['nothing is due without units', fixed, ['0', '0'], '0'],
+    ['units that come back to zero cost nothing', fixed, ['10', '-10'], '0'],
+    ['the first events are free', { ...fixed, free_units_per_events: 1 }, ['10', '90'], '5.9'],
+    ['fewer than the free events cost nothing', { ...fixed, free_units_per_events: 3 }, ['10', '90'], '0'],
+    ['the first units are free', { ...fixed, free_units_per_total_aggregation: 50 }, ['10', '90'], '5.5'],
+    ['the event that uses them up pays', { ...fixed, free_units_per_total_aggregation: 100 }, ['10', '90'], '5'],
+    [
+      'free events end before free units',
+      { ...fixed, free_units_per_events: 1, free_units_per_total_aggregation: 50 },
+      ['10', '90'],
+      '5.9',
+    ],
+    [
+      'free units end before free events, at the first event as well',
+      { ...fixed, free_units_per_events: 3, free_units_per_total_aggregation: 5 },
+      ['10', '90'],
+      '10.95',
+    ],
+  ])('%s', (_rule, properties, values, expected) => {
+    expect(amountOfEvents(percentage(properties), eventsOf(...values))).toBe(expected)
+  })
+  test.each<[string, object, string[], string]>([
+    ['an event costs at least the minimum', { per_transaction_min_amount: '0.5' }, ['10', '90'], '1.4'],
+    ['an event costs at most the maximum', { per_transaction_max_amount: '0.5' }, ['10', '90'], '0.6'],
+    ['the minimum holds for an event of nothing', { per_transaction_min_amount: '0.5' }, ['0'], '0.5'],
+    ['a free event costs no minimum', { per_transaction_min_amount: '2', free_units_per_events: 1 }, ['10', '90'], '2'],
+    [
+      'an event that is covered whole by free units costs no minimum',
+      { per_transaction_min_amount: '2', free_units_per_total_aggregation: 10 },
+      ['10', '90'],
+      '2',
+    ],
+    [
+      'the event in which free units end is rated on the rest',
+      { per_transaction_max_amount: '2', free_units_per_total_aggregation: 30 },
+      ['10', '90'],
+      '0.7',
+    ],
+    ['an event below zero is one of zero', { per_transaction_max_amount: '2' }, ['100', '-50'], '1'],
+  ])('with bounds, %s', (_rule, properties, values, expected) => {
+    expect(amountOfEvents(percentage(properties), eventsOf(...values))).toBe(expected)
+  })
+  test('the steps show what was free, rated, raised and lowered', () => {
+    const charge = percentage({
+      fixed_amount: '1',
+      free_units_per_events: 1,
+      per_transaction_min_amount: '2',
+      per_transaction_max_amount: '5',
+    })
+    const { steps } = priceCharge(charge, eventsOf('7', '10', '300', '20', '900'), 'USD')
+    expect(
+      steps.map(({ units, transactions, amount }) =>
+        [units, transactions?.count, amount].map((part) => part?.toFixed()),
+      ),
+    ).toEqual([
+      ['7', '1', '0'],
+      ['30', '2', '4'],
+      ['300', '1', '4'],
+      ['900', '1', '5'],
+    ])
+  })
+})
+
+describe('dynamic', () => {
+  const charge = chargeOf('dynamic', {})
+  test('adds up the prices that came with the events, in fractions of a minor unit', () => {
+    expect(amountOfEvents(charge, eventsOf(['1', '0.004'], ['1', '0.004']))).toBe('0.00008')
+    expect(amountOfEvents(charge, eventsOf(['1', '12.5']), 'JPY')).toBe('12.5')
+    expect(amountOfEvents(charge, eventsOf(['1', '12.5']), 'KWD')).toBe('0.0125')
+  })
+  test('an event without a price costs nothing, and units of zero lose nothing', () => {
+    expect(amountOfEvents(charge, eventsOf('5', ['-5', '40.2']))).toBe('0.402')
+  })
+  test('refunds alone are no credit', () => {
+    expect(amountOfEvents(charge, eventsOf(['1', '-40']))).toBe('0')
+  })
+})
+
+describe('custom', () => {
+  const expression = (text: string, constants = {}): Charge =>
+    chargeOf('custom', { expression: text, custom_properties: constants })
+  const models = (...rows: [model: string, value: string][]): MeteredUsage => {
+    const usage = eventsOf(...rows.map(([, value]) => value))
+    return {
+      ...usage,
+      events: usage.events?.map((event, index) => ({ ...event, properties: { model: rows[index]?.[0] } })) ?? [],
+    }
+  }
+  test.each([
+    ['units * 0.1 + events_count', '10', '1'],
+    ['units > 100 ? 5 : 7', '10', '7'],
+    ['max(units, 20) * 0.5', '10', '10'],
+    ['units * custom_properties.rate', '10', '2.5'],
+    ['5 - units', '10', '0'],
+    ['units / events_count', '10', '0'],
+  ])('%s', (text, units, expected) => {
+    expect(amountOf(expression(text, { rate: '0.25' }), units)).toBe(expected)
+  })
+  test('a fixed amount is due without usage, a per-unit amount is not', () => {
+    expect(amountOf(chargeOf('custom', { fixed_amount: '5' }), '0')).toBe('5')
+    expect(amountOf(chargeOf('custom', { per_unit_amount: '5' }), '0')).toBe('0')
+    expect(amountOf(chargeOf('custom', { per_unit_amount: '5' }), '1.5')).toBe('7.5')
+  })
+  test('an expression may price each event by its properties', () => {
+    const charge = expression('sum(value * (properties.model == "large" ? 3 : 1)) + count(value > 4)')
+    expect(neededUsage(charge)).toBe('events')
+    expect(amountOfEvents(charge, models(['large', '2'], ['small', '5'], ['large', '1']))).toBe('15')
+  })
+  test('events are asked for only where an expression reads them', () => {
+    expect(neededUsage(expression('units * 2'))).toBe('units')
+    expect(() => amountOf(expression('sum(value)'), '1')).toThrow(/without them/)
+  })
+  test('more than an invoice can hold is a fault, not an invoice', () => {
+    expect(() => amountOf(expression('1e20 * 1e20'), '1')).toThrow(/more than an invoice can hold/)
+  })
+})
+
+describe('units weighed by the days they were held', () => {
+  const lots = (...rows: [units: string, days: string][]): MeteredUsage =>
+    proratedUsage(
+      {
+        lots: rows.map(([units, days]) => ({ units: decimal(units), heldDays: decimal(days) })),
+        periodDays: decimal('30'),
+      },
+      BigInt(rows.length),
+    )
+  const tiers = graduated([0, 5, '10', '100'], [6, null, '5', '50'])
+  test.each<[string, [string, string][], string]>([
+    ['nothing costs the first flat fee', [], '100'],
+    ['a unit costs its days', [['1', '15']], '105'],
+    [
+      'the place in the stack picks the tier',
+      [
+        ['4', '30'],
+        ['2', '15'],
+      ],
+      '197.5',
+    ],
+    [
+      'what goes is taken from the top',
+      [
+        ['6', '30'],
+        ['-2', '15'],
+      ],
+      '197.5',
+    ],
+    [
+      'the highest place decides about flat fees',
+      [
+        ['6', '30'],
+        ['-6', '30'],
+      ],
+      '150',
+    ],
+    [
+      'below an empty stack nothing is due',
+      [
+        ['2', '30'],
+        ['-3', '15'],
+      ],
+      '0',
+    ],
+    [
+      'what is missing is filled before anything costs',
+      [
+        ['-3', '30'],
+        ['4', '15'],
+      ],
+      '105',
+    ],
+    [
+      'what was gone before takes no place',
+      [
+        ['100', '0'],
+        ['1', '30'],
+      ],
+      '110',
+    ],
+  ])('%s', (_rule, rows, expected) => {
+    expect(amountOfEvents(tiers, lots(...rows))).toBe(expected)
+  })
+  test('a price that is exactly half a cent stays so, though its parts are periodic', () => {
+    const charge = graduated([0, 1, '0.0075'], [1, null, '0.00375'])
+    const { amount } = priceCharge(charge, lots(['1', '10'], ['2', '20']), 'USD')
+    expect(amount.toFixed()).toBe('0.0075')
+    expect(priceCharge(chargeOf('standard', { amount: '0.015' }), lots(['1', '10']), 'USD').amount.toFixed()).toBe(
+      '0.005',
+    )
+  })
+  test('a volume tier is that of the units held at the end', () => {
+    const charge = volume([0, 10, '1'], [11, null, '0.5'])
+    expect(amountOfEvents(charge, lots(['8', '30'], ['4', '15']))).toBe('5')
+  })
+  test.each(CHARGE_MODELS.filter((model) => !canProrate(model)))('%s has no such price', (model) => {
+    const properties = {
+      package: { amount: '1', package_size: 1 },
+      percentage: { rate: '1' },
+      graduated_percentage: { graduated_percentage_ranges: [{ from_value: 0, to_value: null, rate: '1' }] },
+      custom: { fixed_amount: '1' },
+    }
+    const charge = chargeOf(model, properties[model as keyof typeof properties] ?? {})
+    expect(() => amountOfEvents(charge, lots(['1', '1']))).toThrow(/weigh units by time/)
+  })
+})
+
+test.each<[ChargeModel, unknown]>([
   ['standard', { amount: '3' }],
   ['graduated', { graduated_ranges: ranges([0, null, '3', '7']) }],
   ['volume', { volume_ranges: ranges([0, null, '3', '7']) }],
   ['package', { amount: '3', package_size: 1, free_units: 0 }],
+  ['percentage', { rate: '3', fixed_amount: '1' }],
+  ['graduated_percentage', { graduated_percentage_ranges: [{ from_value: 0, to_value: null, rate: '3' }] }],
+  ['custom', { expression: 'units + 1' }],
 ])('%s prices units below zero as no units', (model, properties) => {
   const charge = chargeOf(model, properties)
-  expect(priceCharge(charge, decimal('-4'))).toEqual(priceCharge(charge, decimal('0')))
-  expect(priceCharge(charge, decimal('-4')).units.toFixed()).toBe('0')
+  expect(priceUnits(charge, decimal('-4'))).toEqual(priceUnits(charge, decimal('0')))
+  expect(priceUnits(charge, decimal('-4')).units.toFixed()).toBe('0')
 })
