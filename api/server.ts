@@ -8,6 +8,7 @@ import { answerFrameworkError, registerErrors } from './errors.ts'
 import { registerRequestLog } from './log.ts'
 import { registerDocumentation, registerOpenApi } from './openapi.ts'
 import { registerOperatorPages } from './operators/operator-pages.ts'
+import { billableMetricFilterRoutes } from './routes/billable-metric-filters.ts'
 import { billableMetricRoutes } from './routes/billable-metrics.ts'
 import { currentUsageRoutes } from './routes/current-usage.ts'
 import { customerRoutes } from './routes/customers.ts'
@@ -18,6 +19,7 @@ import { invoiceRoutes } from './routes/invoices.ts'
 import { issuerRoutes } from './routes/issuers.ts'
 import { organizationRoutes } from './routes/organization.ts'
 import { planSimulationRoutes } from './routes/plan-simulations.ts'
+import { planVersionRoutes } from './routes/plan-versions.ts'
 import { planRoutes } from './routes/plans.ts'
 import { subscriptionRoutes } from './routes/subscriptions.ts'
 import { testClockRoutes } from './routes/test-clocks.ts'
@@ -27,8 +29,10 @@ const ROUTES: readonly Routes[] = [
   organizationRoutes,
   issuerRoutes,
   billableMetricRoutes,
+  billableMetricFilterRoutes,
   planRoutes,
   planSimulationRoutes,
+  planVersionRoutes,
   customerRoutes,
   subscriptionRoutes,
   currentUsageRoutes,

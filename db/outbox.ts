@@ -9,6 +9,7 @@ export type OutboxTopic =
   | 'invoice.finalized'
   | 'plan.archived'
   | 'plan.created'
+  | 'plan.updated'
   | 'subscription.activated'
   | 'subscription.cancelled'
   | 'subscription.created'

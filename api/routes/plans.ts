@@ -1,14 +1,18 @@
 import Type from 'typebox'
-import { findBillableMetrics } from '../../db/catalogue/billable-metrics.ts'
-import { archivePlan, insertPlan, listPlans, type Plan, requirePlan } from '../../db/catalogue/plans.ts'
-import type { OrganizationTransaction } from '../../db/connection.ts'
-import { definePlan, type PlanRequest } from '../../shared/plans/define-plan.ts'
+import { changePlan, createPlan } from '../../db/catalogue/change-plan.ts'
+import { archivePlan, listPlans, requirePlan } from '../../db/catalogue/plans.ts'
+import { validationError } from '../../shared/errors.ts'
+import type { PlanTerms } from '../../shared/plans/plan-request.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { PAGE_QUERY, pageAnswer, pageRequest } from '../paging.ts'
-import { Code, failures, jsonInteger, ListOf } from '../schemas/common.ts'
-import { PlanCreate, PlanResponse } from '../schemas/plan.ts'
+import { Code, failures, ListOf } from '../schemas/common.ts'
+import { PlanCreate, PlanPatch, PlanReplace, PlanResponse } from '../schemas/plan.ts'
+import { changedTerms, planRequestOf } from '../schemas/plan-request.ts'
+import { planView } from '../schemas/plan-view.ts'
 
 const ByCode = Type.Object({ code: Code })
+
+const CHANGED = { 200: PlanResponse, ...failures('plan_not_found', 'plan_archived', 'invalid_reference') }
 
 /** What is sold, and for how much. */
 export const planRoutes: Routes = async (server, { context }) => {
@@ -29,7 +33,7 @@ export const planRoutes: Routes = async (server, { context }) => {
     async (request, reply) => {
       const plan = planRequestOf(request.body)
       const created = await within(request, (transaction, id) => createPlan(transaction, id, plan))
-      return reply.code(201).send(view(created))
+      return reply.code(201).send(planView(created))
     },
   )
 
@@ -47,7 +51,7 @@ export const planRoutes: Routes = async (server, { context }) => {
     },
     (request) => {
       const page = pageRequest(request.query)
-      return within(request, async (transaction, id) => pageAnswer(await listPlans(transaction, id, page), view))
+      return within(request, async (transaction, id) => pageAnswer(await listPlans(transaction, id, page), planView))
     },
   )
 
@@ -63,7 +67,53 @@ export const planRoutes: Routes = async (server, { context }) => {
       },
     },
     (request) =>
-      within(request, async (transaction, id) => view(await requirePlan(transaction, id, request.params.code))),
+      within(request, async (transaction, id) => planView(await requirePlan(transaction, id, request.params.code))),
+  )
+
+  server.patch(
+    '/plans/:code',
+    {
+      schema: {
+        operationId: 'updatePlan',
+        summary: 'Update a plan',
+        description:
+          'What is left out stays. Other terms than those sold become a new version, published at once; subscriptions that run keep theirs.',
+        tags: ['Plans'],
+        params: ByCode,
+        body: PlanPatch,
+        response: CHANGED,
+      },
+    },
+    (request) => {
+      const { code } = request.params
+      const { name, description, ...terms } = request.body
+      requireSameCode(code, terms.code)
+      const change = { name, description, terms: (sold: PlanTerms) => changedTerms(sold, terms) }
+      return within(request, async (transaction, id) => planView(await changePlan(transaction, id, code, change)))
+    },
+  )
+
+  server.put(
+    '/plans/:code',
+    {
+      schema: {
+        operationId: 'replacePlan',
+        summary: 'Replace a plan',
+        description: 'As an update, but what is left out gets its default.',
+        tags: ['Plans'],
+        params: ByCode,
+        body: PlanReplace,
+        response: CHANGED,
+      },
+    },
+    (request) => {
+      const { code } = request.params
+      requireSameCode(code, request.body.code)
+      const { code: _same, name, description, ...terms } = planRequestOf({ ...request.body, code })
+      return within(request, async (transaction, id) =>
+        planView(await changePlan(transaction, id, code, { name, description, terms: () => terms })),
+      )
+    },
   )
 
   server.delete(
@@ -85,65 +135,8 @@ export const planRoutes: Routes = async (server, { context }) => {
   )
 }
 
-async function createPlan(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  request: PlanRequest,
-): Promise<Plan> {
-  const ids = request.charges.map((charge) => charge.billableMetricId)
-  const metrics = await findBillableMetrics(transaction, organizationId, ids)
-  const definition = definePlan(request, new Map(metrics.map((metric) => [metric.id, metric.name])))
-  return await insertPlan(transaction, organizationId, definition)
-}
-
-function planRequestOf(body: Type.Static<typeof PlanCreate>): PlanRequest {
-  return {
-    code: body.code,
-    name: body.name,
-    description: body.description ?? null,
-    interval: body.interval,
-    amountMinor: BigInt(body.amount_cents ?? 0),
-    currency: body.currency ?? 'USD',
-    trialPeriodDays: body.trial_period_days ?? 0,
-    payInAdvance: body.pay_in_advance ?? false,
-    charges: (body.charges ?? []).map((charge) => ({
-      billableMetricId: charge.billable_metric_id,
-      chargeModel: charge.charge_model,
-      properties: charge.properties ?? {},
-      filterIds: (charge.filters ?? []).map((filter) => filter.billable_metric_filter_id),
-      displayName: charge.invoice_display_name ?? null,
-    })),
-  }
-}
-
-// The fields of the plan are a view: its fixed fee is one component, each charge another.
-function view(plan: Plan) {
-  const fee = plan.components.find((component) => component.kind === 'rate')
-  return {
-    id: plan.id,
-    code: plan.code,
-    name: plan.name,
-    description: plan.description,
-    interval: plan.interval,
-    amount_cents: jsonInteger(fee?.amountMinor ?? '0'),
-    currency: plan.currency,
-    trial_period_days: plan.trialPeriodDays,
-    charges: plan.components.flatMap(({ id, billableMetricId, chargeModel, properties, createdAt, updatedAt }) =>
-      billableMetricId === null
-        ? []
-        : [
-            {
-              id,
-              plan_id: plan.id,
-              billable_metric_id: billableMetricId,
-              charge_model: chargeModel as 'standard',
-              properties,
-              created_at: createdAt.toString(),
-              updated_at: updatedAt.toString(),
-            },
-          ],
-    ),
-    created_at: plan.createdAt.toString(),
-    updated_at: plan.updatedAt.toString(),
-  }
+function requireSameCode(code: string, sent: string | undefined): void {
+  if (sent === undefined || sent === code) return
+  const msg = `a code never changes; leave it out or send "${code}"`
+  throw validationError([{ loc: ['body', 'code'], msg, type: 'immutable' }])
 }

@@ -1,17 +1,18 @@
 import { type Selectable, sql } from 'kysely'
+import type { Interval } from '../../shared/calendar/interval.ts'
 import { AppError } from '../../shared/errors.ts'
 import { ENDED_STATUSES } from '../../shared/subscriptions/cancel-subscription.ts'
 import type { SubscriptionState } from '../../shared/subscriptions/open-subscription.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { type Page, type PageRequest, pageOf } from '../paging.ts'
-import type { BillingInterval, Database, SubscriptionStatus } from '../schema.ts'
+import type { Database, SubscriptionStatus } from '../schema.ts'
 
 /** A subscription with the names of what it ties together. */
 export type Subscription = Selectable<Database['subscriptions']> & {
   readonly externalCustomerId: string
   readonly planCode: string
   readonly planVersion: number
-  readonly interval: BillingInterval
+  readonly interval: Interval
 }
 
 export interface SubscriptionDefinition extends SubscriptionState {
@@ -26,6 +27,8 @@ export interface SubscriptionDefinition extends SubscriptionState {
   readonly currency: string
   readonly timeZone: string
   readonly startedAt: Temporal.Instant
+  /** By the organization's clock. */
+  readonly enteredAt: Temporal.Instant
   readonly endedAt: Temporal.Instant | null
 }
 
@@ -46,6 +49,7 @@ export async function insertSubscription(
       organizationId,
       externalId: externalId ?? id,
       startedAt: terms.startedAt.toString(),
+      enteredAt: terms.enteredAt.toString(),
       endedAt: isoOrNull(terms.endedAt),
       currentPeriodStart: isoOrNull(terms.currentPeriodStart),
       currentPeriodEnd: isoOrNull(terms.currentPeriodEnd),

@@ -1,54 +1,44 @@
-import type { Interval } from '../calendar/interval.ts'
 import { AppError, type Issue, validationError } from '../errors.ts'
 import { isCurrency } from '../money/currency.ts'
 import { type ChargeModel, isPricedModel, parseCharge } from '../pricing/charge-models.ts'
-import type { ComponentDefinition, PlanDefinition } from './plan-definition.ts'
+import { defineChargeFilters, type MetricFilter } from './charge-filters.ts'
+import { checkModifiers } from './charge-modifiers.ts'
+import type { ComponentDefinition, PlanDefinition, VersionDefinition } from './plan-definition.ts'
+import type { ChargeRequest, PlanRequest, PlanTerms } from './plan-request.ts'
 
-/** A plan as it is asked for; the shape of every field is checked already, what the fields mean is not. */
-export interface PlanRequest {
-  readonly code: string
+/** What a plan may refer to of a metric. */
+export interface ChargeableMetric {
   readonly name: string
-  readonly description: string | null
-  readonly interval: Interval
-  readonly amountMinor: bigint
-  readonly currency: string
-  readonly trialPeriodDays: number
-  readonly payInAdvance: boolean
-  readonly charges: readonly ChargeRequest[]
+  /** By id. */
+  readonly filters: ReadonlyMap<string, MetricFilter>
 }
 
-export interface ChargeRequest {
-  readonly billableMetricId: string
-  readonly chargeModel: ChargeModel
-  readonly properties: unknown
-  readonly filterIds: readonly string[]
-  readonly displayName: string | null
+/** Those that exist, by id. */
+export type ChargeableMetrics = ReadonlyMap<string, ChargeableMetric>
+
+/** A plan with its first version. Throws as `defineVersion` does. */
+export function definePlan(request: PlanRequest, metrics: ChargeableMetrics): PlanDefinition {
+  const { code, name, description } = request
+  return { code, name, description, ...defineVersion(name, request, metrics) }
 }
 
 /**
- * The components of a plan: one fixed fee, also when it is zero, then one usage component per charge. Throws
+ * The components of a version: one fixed fee, also when it is zero, then one usage component per charge. Throws
  * `validation_error` naming every fault, or `invalid_reference` for a metric or filter that does not exist.
- * `metricNames` holds the name of every metric that exists, by id.
  */
-export function definePlan(request: PlanRequest, metricNames: ReadonlyMap<string, string>): PlanDefinition {
-  const issues: Issue[] = currencyIssues(request.currency)
-  const usage = request.charges.map((charge, index) => usageComponent(charge, ['body', 'charges', index], issues))
+export function defineVersion(planName: string, terms: PlanTerms, metrics: ChargeableMetrics): VersionDefinition {
+  const issues: Issue[] = currencyIssues(terms.currency)
+  const usage = terms.charges.map((charge, index) =>
+    usageComponent(charge, metrics.get(idOf(charge)), ['body', 'charges', index], issues),
+  )
   if (issues.length > 0) throw validationError(issues)
-  requireReferences(request.charges, metricNames)
+  for (const charge of terms.charges) requireReferences(charge, metrics)
   return {
-    code: request.code,
-    name: request.name,
-    description: request.description,
-    interval: request.interval,
-    currency: request.currency,
-    trialPeriodDays: request.trialPeriodDays,
-    components: [
-      rateComponent(request),
-      ...usage.map((component) => ({
-        ...component,
-        name: component.name || (metricNames.get(component.billableMetricId ?? '') ?? ''),
-      })),
-    ],
+    interval: terms.interval,
+    intervalName: terms.intervalName,
+    currency: terms.currency,
+    trialPeriodDays: terms.trialPeriodDays,
+    components: [rateComponent(planName, terms), ...usage],
   }
 }
 
@@ -59,28 +49,46 @@ function currencyIssues(currency: string): Issue[] {
   ]
 }
 
-function rateComponent({ name, amountMinor, payInAdvance }: PlanRequest): ComponentDefinition {
+function rateComponent(name: string, { amountMinor, payInAdvance }: PlanTerms): ComponentDefinition {
   return {
     kind: 'rate',
     name,
+    displayName: null,
     timing: payInAdvance ? 'advance' : 'arrears',
     billableMetricId: null,
-    price: { chargeModel: null, amountMinor, properties: {} },
+    price: { chargeModel: null, amountMinor },
   }
 }
 
-// An empty name stands for the metric's own, which is known once the references are.
+// A metric that does not exist is refused once everything that is wrong by itself is known.
 function usageComponent(
-  { billableMetricId, chargeModel, properties, displayName }: ChargeRequest,
+  charge: ChargeRequest,
+  metric: ChargeableMetric | undefined,
   loc: Issue['loc'],
   issues: Issue[],
 ): ComponentDefinition {
+  const { chargeModel, displayName, modifiers } = charge
+  issues.push(...checkModifiers(modifiers, loc))
   return {
     kind: 'usage',
-    name: displayName ?? '',
+    name: displayName || (metric?.name ?? ''),
+    displayName,
     timing: 'arrears',
-    billableMetricId: billableMetricId.toLowerCase(),
-    price: { chargeModel, amountMinor: null, properties: checkedProperties(chargeModel, properties, loc, issues) },
+    billableMetricId: idOf(charge),
+    price: {
+      chargeModel,
+      amountMinor: null,
+      properties: checkedProperties(chargeModel, charge.properties, loc, issues),
+      modifiers,
+      filters: isPricedModel(chargeModel)
+        ? defineChargeFilters(charge.filters, {
+            known: metric?.filters ?? new Map(),
+            model: chargeModel,
+            loc: [...loc, 'filters'],
+            issues,
+          })
+        : [],
+    },
   }
 }
 
@@ -102,14 +110,21 @@ function checkedProperties(
   return {}
 }
 
-function requireReferences(charges: readonly ChargeRequest[], metricNames: ReadonlyMap<string, string>): void {
-  for (const { billableMetricId, filterIds } of charges) {
-    if (!metricNames.has(billableMetricId.toLowerCase())) {
-      throw new AppError('invalid_reference', `no billable metric has the id ${billableMetricId}`)
-    }
-    const [filterId] = filterIds
-    if (filterId !== undefined) {
-      throw new AppError('invalid_reference', `no filter of a billable metric has the id ${filterId}`)
+function requireReferences(charge: ChargeRequest, metrics: ChargeableMetrics): void {
+  const metric = metrics.get(idOf(charge))
+  if (metric === undefined) {
+    throw new AppError('invalid_reference', `no billable metric has the id ${charge.billableMetricId}`)
+  }
+  for (const { filterId } of charge.filters.flatMap(({ conditions }) => conditions)) {
+    if (!metric.filters.has(filterId.toLowerCase())) {
+      throw new AppError(
+        'invalid_reference',
+        `the billable metric "${metric.name}" has no filter with the id ${filterId}`,
+      )
     }
   }
+}
+
+function idOf({ billableMetricId }: ChargeRequest): string {
+  return billableMetricId.toLowerCase()
 }

@@ -1,12 +1,18 @@
-import type { Interval } from '../calendar/interval.ts'
+import type { Interval, NamedInterval } from '../calendar/interval.ts'
 import type { ChargeModel } from '../pricing/charge-models.ts'
+import type { FilterConditionRequest } from './plan-request.ts'
 
 /** A plan to be created: what the API's fields come down to. */
-export interface PlanDefinition {
+export interface PlanDefinition extends VersionDefinition {
   readonly code: string
   readonly name: string
   readonly description: string | null
+}
+
+/** A version of a plan to be created. */
+export interface VersionDefinition {
   readonly interval: Interval
+  readonly intervalName: NamedInterval
   readonly currency: string
   readonly trialPeriodDays: number
   /** In the order in which they appear on invoices. */
@@ -16,7 +22,9 @@ export interface PlanDefinition {
 /** One part of what a plan costs. */
 export interface ComponentDefinition {
   readonly kind: 'rate' | 'usage'
+  /** What invoices call it: the display name where there is one. */
   readonly name: string
+  readonly displayName: string | null
   readonly timing: 'advance' | 'arrears'
   readonly billableMetricId: string | null
   readonly price: PriceDefinition
@@ -24,9 +32,19 @@ export interface ComponentDefinition {
 
 /** A fixed amount, or a model that prices usage. */
 export type PriceDefinition =
-  | { readonly chargeModel: null; readonly amountMinor: bigint; readonly properties: Readonly<Record<string, never>> }
+  | { readonly chargeModel: null; readonly amountMinor: bigint }
   | {
       readonly chargeModel: ChargeModel
       readonly amountMinor: null
       readonly properties: Readonly<Record<string, unknown>>
+      readonly modifiers: Readonly<Record<string, unknown>>
+      readonly filters: readonly ChargeFilterDefinition[]
     }
+
+/** A part of a charge's usage with prices of its own. */
+export interface ChargeFilterDefinition {
+  readonly conditions: readonly FilterConditionRequest[]
+  /** Empty: those of the charge. */
+  readonly properties: Readonly<Record<string, unknown>>
+  readonly displayName: string | null
+}

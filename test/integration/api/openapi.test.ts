@@ -46,6 +46,8 @@ describe('the page "Create plan"', () => {
       charges: 'array of ChargeInput default=[]',
       // Extra.
       pay_in_advance: 'boolean default=false',
+      interval_count: 'integer or null',
+      interval_unit: 'string or null',
     })
   })
 
@@ -57,12 +59,21 @@ describe('the page "Create plan"', () => {
       filters: 'array of ChargeFilterInput',
       // Extra.
       invoice_display_name: 'string maxLength=255 or null',
+      min_amount_cents: 'integer or null',
+      max_amount_cents: 'integer or null',
+      free_units: 'DecimalInput',
+      percentage_discount: 'DecimalInput',
+      unit_conversion: 'UnitConversion or null',
+      pricing_unit: 'PricingUnit or null',
+      prorated: 'boolean or null',
     })
     expect(fields('ChargeFilterInput')).toEqual({
       billable_metric_filter_id: 'required string format="uuid"',
       values: 'array of string',
       properties: 'object',
       invoice_display_name: 'string maxLength=255 or null',
+      // Extra.
+      and: 'array of FilterCondition',
     })
   })
 
@@ -79,6 +90,12 @@ describe('the page "Create plan"', () => {
       charges: 'array of ChargeOutput',
       created_at: 'required string format="date-time"',
       updated_at: 'required string format="date-time"',
+      // Extra.
+      version: 'required integer',
+      interval_count: 'required integer or null',
+      interval_unit: 'required string or null',
+      pay_in_advance: 'required boolean',
+      archived_at: 'required string format="date-time" or null',
     })
     expect(fields('ChargeOutput')).toEqual({
       id: 'required string format="uuid"',
@@ -88,6 +105,16 @@ describe('the page "Create plan"', () => {
       properties: 'required object',
       created_at: 'required string format="date-time"',
       updated_at: 'required string format="date-time"',
+      // Extra.
+      filters: 'required array of ChargeFilterOutput',
+      invoice_display_name: 'required string maxLength=255 or null',
+      min_amount_cents: 'integer or null',
+      max_amount_cents: 'integer or null',
+      free_units: 'DecimalInput',
+      percentage_discount: 'DecimalInput',
+      unit_conversion: 'UnitConversion or null',
+      pricing_unit: 'PricingUnit or null',
+      prorated: 'boolean or null',
     })
   })
 
@@ -122,7 +149,7 @@ describe('the document', () => {
     for (const [path, methods] of Object.entries<Record<string, Record<string, unknown>>>(document.paths)) {
       for (const operation of Object.values(methods)) {
         expect(operation, path).toMatchObject({
-          operationId: expect.stringMatching(/^[a-z][A-Za-z]+$/),
+          operationId: expect.stringMatching(/^[a-z][A-Za-z]+$|_v1_billing_\w+_post$/),
           summary: expect.stringMatching(/^[A-Z].{3,}/),
           tags: [expect.toBeOneOf(groups)],
         })

@@ -46,11 +46,16 @@ describe('creating a plan', () => {
       code: 'small',
       name: 'Small',
       description: null,
+      version: 1,
       interval: 'monthly',
+      interval_count: null,
+      interval_unit: null,
       amount_cents: 0,
       currency: 'USD',
       trial_period_days: 0,
+      pay_in_advance: false,
       charges: [],
+      archived_at: null,
       created_at: TIME,
       updated_at: TIME,
     })
@@ -66,9 +71,12 @@ describe('creating a plan', () => {
       amount_cents: 9900,
       currency: 'EUR',
       trial_period_days: 14,
+      pay_in_advance: true,
+      charges: [],
     }
-    const created = await client.post('/plans/', { ...sent, pay_in_advance: true, charges: [] })
-    expect(created.body).toEqual({ ...sent, charges: [], id: UUID, created_at: TIME, updated_at: TIME })
+    const created = await client.post('/plans/', sent)
+    const added = { interval_count: null, interval_unit: null, version: 1, archived_at: null }
+    expect(created.body).toEqual({ ...sent, ...added, id: UUID, created_at: TIME, updated_at: TIME })
   })
 
   test.each(MODELS)('a charge of the model %s is read back as it was sent', async (model, sent) => {
@@ -86,6 +94,8 @@ describe('creating a plan', () => {
         billable_metric_id: metricId,
         charge_model: model,
         properties: sent,
+        filters: [],
+        invoice_display_name: null,
         created_at: TIME,
         updated_at: TIME,
       },
@@ -136,7 +146,7 @@ describe('creating a plan', () => {
     })
     expect([filter.status, filter.body]).toEqual([
       400,
-      { detail: `no filter of a billable metric has the id ${NO_ID}`, code: 'invalid_reference' },
+      { detail: `the billable metric "Tokens" has no filter with the id ${NO_ID}`, code: 'invalid_reference' },
     ])
   })
 

@@ -1,0 +1,136 @@
+import type { Issue } from '../errors.ts'
+import { type Exact, ZERO } from '../money/decimal.ts'
+import {
+  checkWhole,
+  findDecimal,
+  type Location,
+  openFields,
+  type Parsed,
+  type PropertyFields,
+  parsed,
+  refuse,
+} from '../pricing/property-fields.ts'
+
+/** What is done to the units or the amount of a charge around its model. Absent: nothing. */
+export interface ChargeModifiers {
+  /** What a whole period costs at least, in minor units. */
+  readonly minAmountMinor?: bigint
+  /** What a period costs at most, in minor units. */
+  readonly maxAmountMinor?: bigint
+  /** Units of each period that cost nothing. */
+  readonly freeUnits?: Exact
+  /** Taken off the amount: 0 to 100. */
+  readonly percentageDiscount?: Exact
+  /** From what the metric counts to what is priced. */
+  readonly unitConversion?: UnitConversion
+  /** Prices are in this unit; its rate turns an amount into the plan's currency. */
+  readonly pricingUnit?: PricingUnit
+  /** Whether units are weighed by the days they were held. */
+  readonly prorated?: boolean
+}
+
+export interface UnitConversion {
+  readonly operation: 'multiply' | 'divide'
+  readonly factor: Exact
+  /** To digits after the point, or before it when negative; null: the converted units stay as they are. */
+  readonly rounding: ConversionRounding | null
+}
+
+export interface ConversionRounding {
+  readonly mode: 'round' | 'ceil' | 'floor'
+  readonly precision: number
+}
+
+export interface PricingUnit {
+  readonly code: string
+  readonly conversionRate: Exact
+}
+
+/** The fields of a charge that modify it, as requests and the database name them. */
+export const MODIFIER_NAMES = [
+  'min_amount_cents',
+  'max_amount_cents',
+  'free_units',
+  'percentage_discount',
+  'unit_conversion',
+  'pricing_unit',
+  'prorated',
+] as const
+
+export type ModifierName = (typeof MODIFIER_NAMES)[number]
+
+// Those that the rating engine does not apply yet. A request for one is refused, so that nobody is billed without it;
+// a modifier leaves this list together with the change that applies it.
+const NOT_YET_APPLIED: ReadonlySet<string> = new Set<ModifierName>(MODIFIER_NAMES)
+
+/** Every reason why the modifiers of a charge are refused. */
+export function checkModifiers(modifiers: Readonly<Record<string, unknown>>, loc: Location): readonly Issue[] {
+  const result = parseModifiers(modifiers, loc)
+  if ('issues' in result) return result.issues
+  return Object.entries(modifiers)
+    .filter(([name, value]) => NOT_YET_APPLIED.has(name) && value !== false)
+    .map(([name]) => ({ loc: [...loc, name], msg: 'is not yet applied to prices; leave it out', type: 'not_yet' }))
+}
+
+/** Reads modifiers as they came from a request or from the database. */
+export function parseModifiers(modifiers: Readonly<Record<string, unknown>>, loc: Location): Parsed<ChargeModifiers> {
+  const issues: Issue[] = []
+  const fields = openFields(modifiers, loc, issues, MODIFIER_NAMES)
+  const minimum = findWhole(fields, 'min_amount_cents')
+  const maximum = findWhole(fields, 'max_amount_cents')
+  if (minimum !== undefined && maximum?.lessThan(minimum)) {
+    refuse(fields, 'max_amount_cents', 'greater_than_equal', 'must not be less than min_amount_cents')
+  }
+  const freeUnits = findDecimal(fields, 'free_units')
+  const percentageDiscount = findDecimal(fields, 'percentage_discount')
+  if (percentageDiscount?.greaterThan(100)) {
+    refuse(fields, 'percentage_discount', 'less_than_equal', 'must not be more than 100')
+  }
+  const unitConversion = findObject(fields, 'unit_conversion', readConversion)
+  const pricingUnit = findObject(fields, 'pricing_unit', readPricingUnit)
+  return parsed(issues, () => ({
+    ...(minimum === undefined ? {} : { minAmountMinor: BigInt(minimum.toFixed()) }),
+    ...(maximum === undefined ? {} : { maxAmountMinor: BigInt(maximum.toFixed()) }),
+    ...(freeUnits === undefined ? {} : { freeUnits }),
+    ...(percentageDiscount === undefined ? {} : { percentageDiscount }),
+    ...(unitConversion === undefined ? {} : { unitConversion }),
+    ...(pricingUnit === undefined ? {} : { pricingUnit }),
+    ...(modifiers['prorated'] === undefined ? {} : { prorated: modifiers['prorated'] === true }),
+  }))
+}
+
+function findWhole(fields: PropertyFields, name: ModifierName): Exact | undefined {
+  const number = findDecimal(fields, name)
+  if (number !== undefined) checkWhole(fields, name, number)
+  return number?.isInteger() === true ? number : undefined
+}
+
+function findObject<T>(
+  { values, loc, issues }: PropertyFields,
+  name: ModifierName,
+  read: (value: unknown, loc: Location, issues: Issue[]) => T,
+): T | undefined {
+  return values[name] === undefined ? undefined : read(values[name], [...loc, name], issues)
+}
+
+function readConversion(value: unknown, loc: Location, issues: Issue[]): UnitConversion {
+  const fields = openFields(value, loc, issues, ['operation', 'factor', 'rounding_mode', 'precision'])
+  const { operation, rounding_mode: mode, precision } = fields.values
+  return {
+    operation: operation as UnitConversion['operation'],
+    factor: requirePositive(fields, 'factor'),
+    rounding: mode == null ? null : { mode: mode as ConversionRounding['mode'], precision: Number(precision ?? 0) },
+  }
+}
+
+function readPricingUnit(value: unknown, loc: Location, issues: Issue[]): PricingUnit {
+  const fields = openFields(value, loc, issues, ['code', 'conversion_rate'])
+  return { code: String(fields.values['code']), conversionRate: requirePositive(fields, 'conversion_rate') }
+}
+
+function requirePositive(fields: PropertyFields, name: string): Exact {
+  if (fields.values[name] === undefined) refuse(fields, name, 'missing', 'is required')
+  const number = findDecimal(fields, name)
+  if (number?.isZero()) refuse(fields, name, 'greater_than', 'must be more than zero')
+  return number ?? ZERO
+}
