@@ -11,6 +11,9 @@ export type DatabaseRole = 'tabkeeper_app' | 'tabkeeper_worker'
 
 const TIMESTAMP_WITH_TIME_ZONE = 1184
 
+// Every statement ends: by itself, in vain behind a lock, or because its process forgot its transaction.
+const TIMEOUTS = '-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s'
+
 /**
  * The one pool of a process, shared by our queries and by the queues that live on Postgres, so that a process stays
  * within its budget of connections. Times come back as `Temporal.Instant`, `numeric` and `bigint` as text.
@@ -21,7 +24,7 @@ export function createPool({ url, role, max }: { url: string; role: DatabaseRole
     max,
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
-    options: `-c search_path=tabkeeper,bullmq -c timezone=UTC -c role=${role}`,
+    options: `-c search_path=tabkeeper,bullmq -c timezone=UTC -c role=${role} ${TIMEOUTS}`,
     types: {
       getTypeParser: (oid, format) =>
         oid === TIMESTAMP_WITH_TIME_ZONE && format !== 'binary' ? parseInstant : types.getTypeParser(oid, format),

@@ -39,7 +39,7 @@ export async function insertDrafts(
       status, currency, subtotal_minor, tax_minor, total_minor, issued_at, finalize_at)
     select ${organizationId}, draft.* from jsonb_to_recordset(${JSON.stringify(drafts.map(draftRow))}::jsonb)
       as draft (id uuid, customer_id integer, issuer_id uuid, subscription_id uuid, kind text, period_start timestamptz,
-        period_end timestamptz, status text, currency text, subtotal_minor bigint, tax_minor bigint, total_minor bigint,
+        period_end timestamptz, status text, currency text, subtotal_minor numeric, tax_minor numeric, total_minor numeric,
         issued_at timestamptz, finalize_at timestamptz)`.execute(transaction)
   await insertLines(transaction, organizationId, drafts)
 }
@@ -66,14 +66,14 @@ export async function updateDrafts(
       amount = line.amount, amount_minor = line.amount_minor, steps = line.steps
     from json_to_recordset(${JSON.stringify(lines)}::json)
       as line (invoice_id uuid, price_component_id uuid, units numeric, events_count bigint, unit_amount numeric,
-        amount numeric, amount_minor bigint, steps json)
+        amount numeric, amount_minor numeric, steps json)
     where invoice_lines.invoice_id = line.invoice_id and invoice_lines.price_component_id = line.price_component_id
       and invoice_lines.kind = 'usage' and invoice_lines.organization_id = ${organizationId}`.execute(transaction)
   await sql`
     update invoices set subtotal_minor = draft.subtotal_minor, tax_minor = draft.tax_minor,
       total_minor = draft.total_minor, updated_at = now()
     from jsonb_to_recordset(${JSON.stringify(drafts.map(({ id, totals }) => ({ id, ...totalsRow(totals) })))}::jsonb)
-      as draft (id uuid, subtotal_minor bigint, tax_minor bigint, total_minor bigint)
+      as draft (id uuid, subtotal_minor numeric, tax_minor numeric, total_minor numeric)
     where invoices.id = draft.id and invoices.organization_id = ${organizationId}`.execute(transaction)
 }
 
@@ -94,7 +94,7 @@ async function insertLines(
       as line (customer_id integer, invoice_id uuid, position integer, kind text, description text,
         price_component_id uuid, price_id uuid, billable_metric_id uuid, charge_model text, period_start timestamptz,
         period_end timestamptz, units numeric, events_count bigint, unit_amount numeric, amount numeric,
-        amount_minor bigint, billed_days integer, period_days integer, steps json)`.execute(transaction)
+        amount_minor numeric, billed_days integer, period_days integer, steps json)`.execute(transaction)
 }
 
 function draftRow(draft: DraftInvoice): Record<string, unknown> {

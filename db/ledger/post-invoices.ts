@@ -30,7 +30,7 @@ export async function postInvoices(
     }))
   if (rows.length === 0) return
   const posted = sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-    as posted (invoice_id uuid, customer_id integer, currency text, amount_minor bigint, posted_at timestamptz)`
+    as posted (invoice_id uuid, customer_id integer, currency text, amount_minor numeric, posted_at timestamptz)`
   await sql`
     insert into ledger_accounts (organization_id, customer_id, kind, currency)
     select distinct ${organizationId}::integer, account.customer_id, account.kind, posted.currency

@@ -186,6 +186,8 @@ create table subscriptions (
   started_at timestamptz not null,
   ended_at timestamptz,
   cancelled_at timestamptz,
+  -- When it was entered, by the organization's clock: it never takes over usage from before that another one had.
+  entered_at timestamptz not null,
   -- The stored bounds of the period that runs now (law 12); null before the start and after the end.
   current_period_start timestamptz,
   current_period_end timestamptz,
@@ -322,9 +324,10 @@ create table invoices (
   status text not null check (status in ('draft', 'finalized', 'voided')),
   number text,
   currency text not null check (currency ~ '^[A-Z]{3}$'),
-  subtotal_minor bigint not null,
-  tax_minor bigint not null default 0,
-  total_minor bigint not null,
+  -- Wider than any sum of what can be priced, so that no amount can stop a billing run.
+  subtotal_minor numeric(80, 0) not null,
+  tax_minor numeric(80, 0) not null default 0,
+  total_minor numeric(80, 0) not null,
   issued_at timestamptz not null,
   finalize_at timestamptz,
   finalized_at timestamptz,
@@ -360,7 +363,7 @@ create table invoice_lines (
   events_count bigint not null,
   unit_amount numeric not null,
   amount numeric not null,
-  amount_minor bigint not null,
+  amount_minor numeric(80, 0) not null,
   billed_days integer,
   period_days integer,
   steps json not null default '[]',
@@ -373,7 +376,7 @@ create table invoice_payment_states (
   invoice_id uuid not null references invoices (id),
   organization_id integer not null references organizations,
   status text not null check (status in ('pending', 'paid', 'failed', 'uncollectible')),
-  amount_paid_minor bigint not null default 0,
+  amount_paid_minor numeric(80, 0) not null default 0,
   updated_at timestamptz not null default now(),
   primary key (customer_id, invoice_id)
 );
@@ -395,7 +398,7 @@ create table ledger_postings (
   customer_id integer references customers,
   debit_account_id uuid not null references ledger_accounts,
   credit_account_id uuid not null references ledger_accounts,
-  amount_minor bigint not null check (amount_minor > 0),
+  amount_minor numeric(80, 0) not null check (amount_minor > 0),
   currency text not null check (currency ~ '^[A-Z]{3}$'),
   reason text not null,
   reference_kind text not null,

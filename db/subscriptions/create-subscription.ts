@@ -47,6 +47,7 @@ export async function createSubscription(
     ...terms,
     ...openSubscription({ ...terms, interval: plan.interval, paysInAdvance }, now),
     customerId: customer.customerId,
+    enteredAt: now,
     externalId: request.externalId,
     planVersionId: plan.versionId,
     issuerId: issuer.id,

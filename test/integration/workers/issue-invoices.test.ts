@@ -215,6 +215,53 @@ test('numbers go on past six digits', async () => {
   expect(numbers).toEqual(['INV-999999', 'INV-1000000', 'INV-1000001', 'INV-1000002'])
 })
 
+test.each(['calendar', 'anniversary'] as const)(
+  'a %s subscription that is entered with an earlier start takes over no usage that another one had',
+  async (billingTime) => {
+    fixture = await createBillingFixture('2026-01-05T00:00:00Z')
+    await fixture.plan({ code: 'usage' }, [{ chargeModel: 'standard', properties: { amount: '1' } }])
+    await fixture.customer('acme')
+    await fixture.subscribe({ externalCustomerId: 'acme', planCode: 'usage', externalId: 'first' })
+    await fixture.use('acme', 100, '2026-01-20T00:00:00Z')
+    // The first bill is a draft while the second subscription is entered.
+    await fixture.advanceTo('2026-02-01T00:30:00Z')
+    const startedAt = Temporal.Instant.from('2025-12-15T00:00:00Z')
+    await fixture.subscribe({
+      externalCustomerId: 'acme',
+      planCode: 'usage',
+      externalId: 'second',
+      startedAt,
+      billingTime,
+    })
+    await fixture.advanceTo('2026-04-20T00:00:00Z')
+    const { rows } = await fixture.pool.query(
+      `select s.external_id, sum(i.total_minor)::text as billed
+       from invoices i join subscriptions s on s.id = i.subscription_id group by 1 order by 1`,
+    )
+    expect(rows).toEqual([
+      { external_id: 'first', billed: '10000' },
+      { external_id: 'second', billed: '0' },
+    ])
+  },
+)
+
+test('an amount of any size is billed, numbered and posted', async () => {
+  fixture = await createBillingFixture('2026-01-01T00:00:00Z')
+  await fixture.plan({ code: 'usage' }, [
+    { chargeModel: 'standard', properties: { amount: '999999999999999999999999999999' } },
+  ])
+  await fixture.customer('acme')
+  await fixture.subscribe({ externalCustomerId: 'acme', planCode: 'usage' })
+  await fixture.use('acme', 1, '2026-01-10T00:00:00Z', { properties: { tokens: '999999999999999999999999999999' } })
+  await fixture.advanceTo('2026-02-02T00:00:00Z')
+  const amount = (10n ** 30n - 1n) ** 2n * 100n
+  expect(await summaries('acme')).toMatchObject([
+    { status: 'finalized', number: 'INV-000001', total: amount.toString() },
+  ])
+  const { rows } = await fixture.pool.query('select amount_minor::text from ledger_postings')
+  expect(rows).toEqual([{ amount_minor: amount.toString() }])
+})
+
 test('two workers that bill the same subscriptions at once issue one invoice for each period', async () => {
   fixture = await createBillingFixture('2026-01-01T00:00:00Z')
   await fixture.plan({ code: 'pro', amountMinor: 500n })

@@ -10,10 +10,15 @@ function subscription(
   id: string,
   startDay: number,
   endDay: number | null,
-  { ownEventsOnly = false, metrics = ['tokens'] }: { ownEventsOnly?: boolean; metrics?: string[] } = {},
+  {
+    ownEventsOnly = false,
+    metrics = ['tokens'],
+    enteredDay = startDay,
+  }: { ownEventsOnly?: boolean; metrics?: string[]; enteredDay?: number } = {},
 ): AttributableSubscription {
   const endedAt = endDay === null ? null : at(endDay)
-  return { id, startedAt: at(startDay), endedAt, ownEventsOnly, chargedMetricIds: new Set(metrics) }
+  const chargedMetricIds = new Set(metrics)
+  return { id, startedAt: at(startDay), endedAt, enteredAt: at(enteredDay), ownEventsOnly, chargedMetricIds }
 }
 
 /** The days from and until which each subscription pays, in a period from day 0 to day 30. */
@@ -56,6 +61,16 @@ describe('an event that names only the customer', () => {
       { a: [0, 15], b: [15, 30] },
     ],
     [
+      'stays with the one that had it when another is entered with an earlier start',
+      [subscription('b', 0, null), subscription('a', -20, null, { enteredDay: 12 })],
+      { b: [0, 12], a: [12, 30] },
+    ],
+    [
+      'goes to one that is entered with an earlier start for the time in which there was no other',
+      [subscription('a', 2, null, { enteredDay: 12 })],
+      { a: [2, 30] },
+    ],
+    [
       'is not billed on one that takes its own events only',
       [subscription('a', 0, null, { ownEventsOnly: true }), subscription('b', 4, null)],
       { a: [], b: [4, 30] },
@@ -83,13 +98,15 @@ describe('an event that names only the customer', () => {
     const lives = fc.record({
       startDay: fc.integer({ min: -10, max: 35 }),
       days: fc.option(fc.integer({ min: 0, max: 30 })),
+      entryDelay: fc.integer({ min: 0, max: 25 }),
       ownEventsOnly: fc.boolean(),
       charges: fc.boolean(),
     })
     fc.assert(
       fc.property(fc.array(lives, { maxLength: 6 }), fc.integer({ min: 0, max: 29 }), (list, day) => {
-        const subscriptions = list.map(({ startDay, days, ownEventsOnly, charges }, index) =>
+        const subscriptions = list.map(({ startDay, days, entryDelay, ownEventsOnly, charges }, index) =>
           subscription(`s${index}`, startDay, days === null ? null : startDay + days, {
+            enteredDay: startDay + entryDelay,
             ownEventsOnly,
             metrics: charges ? ['tokens'] : [],
           }),
@@ -110,17 +127,22 @@ describe('an event that names only the customer', () => {
 interface Life {
   startDay: number
   days: number | null
+  entryDelay: number
   ownEventsOnly: boolean
   charges: boolean
 }
 
-// Ids follow the order of the list, so a strict comparison leaves ties to the lower id.
+// Those entered by the day come first, by their start; then the others, by their entry. Ids follow the order of the
+// list, so a stable sort leaves ties to the lower id.
 function firstLive(list: readonly Life[], day: number): string[] {
-  let first = -1
-  list.forEach(({ startDay, days, ownEventsOnly, charges }, index) => {
-    const live = startDay <= day && (days === null || day < startDay + days)
-    if (!live || ownEventsOnly || !charges) return
-    if (first === -1 || startDay < (list[first]?.startDay ?? 0)) first = index
-  })
-  return first === -1 ? [] : [`s${first}`]
+  const [first] = list
+    .map((life, index) => ({ ...life, id: `s${index}`, enteredDay: life.startDay + life.entryDelay }))
+    .filter(({ ownEventsOnly, charges }) => !ownEventsOnly && charges)
+    .filter(({ startDay, days }) => startDay <= day && (days === null || day < startDay + days))
+    .sort((one, other) => {
+      const [oneIsIn, otherIsIn] = [one.enteredDay <= day, other.enteredDay <= day]
+      if (oneIsIn !== otherIsIn) return oneIsIn ? -1 : 1
+      return (oneIsIn ? 0 : one.enteredDay - other.enteredDay) || one.startDay - other.startDay
+    })
+  return first === undefined ? [] : [first.id]
 }
