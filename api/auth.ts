@@ -2,11 +2,14 @@ import type { FastifyRequest } from 'fastify'
 import { findApiKey, hashApiKey, type KeyHolder } from '../db/catalogue/api-keys.ts'
 import type { Connection } from '../db/connection.ts'
 import { AppError } from '../shared/errors.ts'
+import { requireScope } from './key-scopes.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The organization that the key speaks for; 0 where no key is asked for. */
     organizationId: number
+    /** The customer that the key speaks for; null where it speaks for the whole organization. */
+    keyCustomerId: string | null
   }
 }
 
@@ -27,12 +30,17 @@ export class Authenticator {
     this.#connection = connection
   }
 
-  /** Puts the key's organization on the request. Throws `unauthorized` when there is no key that works. */
+  /**
+   * Puts the key's organization and customer on the request. Throws `unauthorized` when there is no key that works, and
+   * `forbidden` when the key's scopes do not cover the route.
+   */
   async authenticate(request: FastifyRequest): Promise<void> {
     const key = bearerKey(request.headers.authorization)
     const hash = hashApiKey(key)
     const holder = this.#cached(hash) ?? (await this.#load(hash))
+    requireScope(holder, request.method, request.routeOptions.url)
     request.organizationId = holder.organizationId
+    request.keyCustomerId = holder.externalCustomerId
   }
 
   #cached(hash: Buffer): CachedHolder | undefined {

@@ -8,6 +8,7 @@ import { answerFrameworkError, registerErrors } from './errors.ts'
 import { registerRequestLog } from './log.ts'
 import { registerDocumentation, registerOpenApi } from './openapi.ts'
 import { registerOperatorPages } from './operators/operator-pages.ts'
+import { apiKeyRoutes } from './routes/api-keys.ts'
 import { billableMetricFilterRoutes } from './routes/billable-metric-filters.ts'
 import { billableMetricRoutes } from './routes/billable-metrics.ts'
 import { currentUsageRoutes } from './routes/current-usage.ts'
@@ -28,6 +29,7 @@ import { validatorCompiler } from './validation.ts'
 const ROUTES: readonly Routes[] = [
   organizationRoutes,
   issuerRoutes,
+  apiKeyRoutes,
   billableMetricRoutes,
   billableMetricFilterRoutes,
   planRoutes,
@@ -60,6 +62,7 @@ export async function createServer(context: ApiContext, logger: FastifyBaseLogge
   // Answers are written as they are: long numbers keep their digits.
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
   server.decorateRequest('organizationId', 0)
+  server.decorateRequest('keyCustomerId', null)
   registerErrors(server)
   registerJsonBody(server)
   registerRequestLog(server)

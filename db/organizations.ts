@@ -1,7 +1,6 @@
-import { randomInt } from 'node:crypto'
 import { CamelCasePlugin, Kysely, PostgresDialect, type Transaction } from 'kysely'
 import { Pool } from 'pg'
-import { hashApiKey } from './catalogue/api-keys.ts'
+import { insertApiKey, randomText } from './catalogue/api-keys.ts'
 import { hashPassword } from './catalogue/password.ts'
 import type { Database } from './schema.ts'
 
@@ -36,7 +35,7 @@ export async function createOrganization(
 
 /** Creates one more API key for an organization; the key stands in the answer only. */
 export async function createApiKey(ownerDatabaseUrl: string, organizationId: number): Promise<string> {
-  return await asOwner(ownerDatabaseUrl, (transaction) => insertApiKey(transaction, organizationId))
+  return await asOwner(ownerDatabaseUrl, (transaction) => insertOwnerKey(transaction, organizationId))
 }
 
 /** Creates an organization within a transaction of the owner. */
@@ -60,7 +59,7 @@ export async function insertOrganization(
       ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
     })
     .execute()
-  const apiKey = await insertApiKey(transaction, organizationId)
+  const apiKey = await insertOwnerKey(transaction, organizationId)
   const operatorPassword = operator && (await insertOperator(transaction, organizationId, operator))
   return { organizationId, id, apiKey, operatorPassword: operatorPassword || undefined }
 }
@@ -79,20 +78,11 @@ export async function asOwner<Result>(
   }
 }
 
-const KEY_PREFIX_LENGTH = 7
-
-async function insertApiKey(transaction: Transaction<Database>, organizationId: number): Promise<string> {
-  const apiKey = `tk_${randomText(32)}`
-  await transaction
-    .insertInto('apiKeys')
-    .values({
-      organizationId,
-      name: 'API key',
-      keyPrefix: apiKey.slice(0, KEY_PREFIX_LENGTH),
-      keyHash: hashApiKey(apiKey),
-    })
-    .execute()
-  return apiKey
+// The first key may do everything, and so may those that the owner of the database asks for.
+async function insertOwnerKey(transaction: Transaction<Database>, organizationId: number): Promise<string> {
+  const key = { name: 'API key', scopes: ['*'] as const, externalCustomerId: null }
+  const { secret } = await insertApiKey(transaction, organizationId, key)
+  return secret
 }
 
 async function insertOperator(
@@ -106,10 +96,4 @@ async function insertOperator(
     .values({ organizationId, username, passwordHash: await hashPassword(password) })
     .execute()
   return password
-}
-
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-
-function randomText(length: number): string {
-  return Array.from({ length }, () => ALPHABET.charAt(randomInt(ALPHABET.length))).join('')
 }

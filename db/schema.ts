@@ -12,6 +12,7 @@ type BigInteger = ColumnType<string, string | bigint, string | bigint>
 type DefaultedBigInteger = ColumnType<string, string | bigint | undefined, string | bigint>
 type GeneratedId = Generated<string>
 
+export type KeyScope = '*' | 'read' | 'write' | 'events:write'
 export type ComponentKind = 'rate' | 'slot' | 'capacity' | 'usage' | 'recurring' | 'one_time'
 export type Timing = 'advance' | 'arrears'
 export type SubscriptionStatus =
@@ -60,6 +61,9 @@ export interface Database {
     name: string
     keyPrefix: string
     keyHash: Buffer
+    scopes: ColumnType<KeyScope[], KeyScope[] | undefined, KeyScope[]>
+    externalCustomerId: string | null
+    lastUsedAt: NullableInstant
     createdAt: DefaultedInstant
     revokedAt: NullableInstant
   }

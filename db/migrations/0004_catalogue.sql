@@ -51,3 +51,26 @@ alter table plan_versions
   drop constraint plan_versions_billing_interval_check,
   add constraint plan_versions_billing_interval_check check
     (billing_interval ~ '^(weekly|monthly|quarterly|yearly|[1-9][0-9]{0,3} (days|weeks|months|years))$');
+
+-- A key may do what its scopes say; one that names a customer speaks for that customer only.
+alter table api_keys
+  add column scopes text[] not null default '{*}'
+    check (cardinality(scopes) > 0 and scopes <@ '{*,read,write,events:write}'::text[]),
+  add column external_customer_id text,
+  add column last_used_at timestamptz;
+grant insert, update (revoked_at) on api_keys to tabkeeper_app;
+
+-- As before, by the owner's rights, because the organization is not known yet. The use is noted once a minute.
+drop function find_api_key(bytea);
+create function find_api_key(presented_hash bytea)
+  returns table (id uuid, organization_id integer, scopes text[], external_customer_id text)
+  language sql volatile security definer set search_path = tabkeeper
+begin atomic
+  update api_keys k set last_used_at = now()
+  where k.key_hash = presented_hash and k.revoked_at is null
+    and (k.last_used_at is null or k.last_used_at < now() - interval '1 minute');
+  select k.id, k.organization_id, k.scopes, k.external_customer_id
+  from api_keys k where k.key_hash = presented_hash and k.revoked_at is null;
+end;
+revoke execute on function find_api_key from public;
+grant execute on function find_api_key to tabkeeper_app, tabkeeper_worker;
