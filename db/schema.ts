@@ -175,6 +175,7 @@ export interface Database {
       startedAt: Instant
       endedAt: NullableInstant
       cancelledAt: NullableInstant
+      enteredAt: Instant
       currentPeriodStart: NullableInstant
       currentPeriodEnd: NullableInstant
       nextBillingAt: NullableInstant

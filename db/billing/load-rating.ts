@@ -147,7 +147,7 @@ async function selectSiblings(
 ) {
   return await transaction
     .selectFrom('subscriptions')
-    .select(['id', 'customerId', 'planVersionId', 'startedAt', 'endedAt', 'ownEventsOnly'])
+    .select(['id', 'customerId', 'planVersionId', 'startedAt', 'endedAt', 'enteredAt', 'ownEventsOnly'])
     .where('organizationId', '=', organizationId)
     .where('customerId', 'in', customerIds)
     .where((where) => where.or([where('endedAt', 'is', null), where('endedAt', '>', where.ref('startedAt'))]))
