@@ -2,35 +2,24 @@ import Type from 'typebox'
 import { listPlanComponents } from '../../db/billing/plan-components.ts'
 import { requireOrganization } from '../../db/catalogue/organization.ts'
 import { type Plan, requirePlan } from '../../db/catalogue/plans.ts'
+import { withUnsavedPlan } from '../../db/catalogue/unsaved-plan.ts'
 import { organizationNow } from '../../db/clock.ts'
 import type { OrganizationTransaction } from '../../db/connection.ts'
 import { type Issue, validationError } from '../../shared/errors.ts'
-import { decimalOf } from '../../shared/json/exact-json.ts'
-import type { Exact } from '../../shared/money/decimal.ts'
+import { simulateCurve } from '../../shared/plans/simulate-curve.ts'
 import { simulatePlan } from '../../shared/plans/simulate-plan.ts'
 import { inOrganization, type Routes } from '../context.ts'
-import { Cents, Code, DecimalInput, failures, Input, jsonInteger, Output } from '../schemas/common.ts'
-import { RatedLineAnswer, ratedLineView } from '../schemas/line.ts'
-
-const PlanSimulate = Input(
-  'PlanSimulate',
-  {
-    units: Type.Optional(
-      Type.Record(Type.String(), DecimalInput, {
-        description: 'What is used in a whole period, by metric code or charge id; nothing where left out.',
-      }),
-    ),
-  },
-  { examples: [{ units: { input_tokens: '1500000' } }] },
-)
-
-const PlanSimulation = Output('PlanSimulation', {
-  plan_code: Type.String(),
-  currency: Type.String(),
-  lines: Type.Array(RatedLineAnswer),
-  subtotal_cents: Cents,
-  total_cents: Cents,
-})
+import { Code, failures, jsonInteger } from '../schemas/common.ts'
+import { ratedLineView } from '../schemas/line.ts'
+import { planRequestOf } from '../schemas/plan-request.ts'
+import {
+  curvePointView,
+  PlanSimulate,
+  PlanSimulationAnswer,
+  readSimulatedUsage,
+  type SimulatedUsage,
+  UnsavedPlanSimulate,
+} from '../schemas/plan-simulation.ts'
 
 /** What a plan would cost; nothing is written. */
 export const planSimulationRoutes: Routes = async (server, { context }) => {
@@ -46,13 +35,40 @@ export const planSimulationRoutes: Routes = async (server, { context }) => {
         tags: ['Plans'],
         params: Type.Object({ code: Code }),
         body: PlanSimulate,
-        response: { 200: PlanSimulation, ...failures('plan_not_found') },
+        response: { 200: PlanSimulationAnswer, ...failures('plan_not_found') },
       },
     },
     (request) => {
-      const units = readUnits(request.body.units ?? {})
+      const usage = readSimulatedUsage(request.body)
       return within(request, async (transaction, id) =>
-        simulate(transaction, id, await requirePlan(transaction, id, request.params.code), units),
+        simulate(transaction, id, await requirePlan(transaction, id, request.params.code), usage),
+      )
+    },
+  )
+
+  server.post(
+    '/plans/simulate',
+    {
+      schema: {
+        operationId: 'simulateUnsavedPlan',
+        summary: 'Price a whole period of a plan that is not created',
+        description:
+          'Its fields are those of a creation; its charges are named by metric code, since they have no ids.',
+        tags: ['Plans'],
+        body: UnsavedPlanSimulate,
+        response: { 200: PlanSimulationAnswer, ...failures('invalid_reference') },
+      },
+    },
+    (request) => {
+      const usage = readSimulatedUsage(request.body)
+      const plan = planRequestOf(request.body)
+      return within(request, async (transaction, id) =>
+        withoutChargeIds(
+          await withUnsavedPlan(transaction, id, {
+            request: plan,
+            work: (created) => simulate(transaction, id, created, usage),
+          }),
+        ),
       )
     },
   )
@@ -62,19 +78,22 @@ async function simulate(
   transaction: OrganizationTransaction,
   organizationId: number,
   plan: Plan,
-  units: ReadonlyMap<string, Exact>,
+  { units, range }: SimulatedUsage,
 ) {
   requireKnown(plan, units)
+  const componentId = range && requireCharge(plan, range.charge)
   const { timeZone } = await requireOrganization(transaction, organizationId)
   const versions = await listPlanComponents(transaction, organizationId, [plan.versionId])
-  const { lines, totals } = simulatePlan({
+  const simulation = {
     currency: plan.currency,
     interval: plan.interval,
     timeZone,
     now: await organizationNow(transaction, organizationId),
     components: (versions.get(plan.versionId) ?? []).map(({ component }) => component),
-    units,
-  })
+  }
+  const { lines, totals } = simulatePlan({ ...simulation, units })
+  const curve =
+    componentId === undefined || range === undefined ? null : simulateCurve(simulation, { componentId, range })
   const chargeModels = new Map(plan.components.map(({ id, chargeModel }) => [id, chargeModel]))
   return {
     plan_code: plan.code,
@@ -82,34 +101,28 @@ async function simulate(
     lines: lines.map((line) => ratedLineView(line, chargeModels)),
     subtotal_cents: jsonInteger(totals.subtotalMinor),
     total_cents: jsonInteger(totals.totalMinor),
+    curve: curve?.map(curvePointView) ?? null,
   }
 }
 
-function readUnits(units: Readonly<Record<string, unknown>>): ReadonlyMap<string, Exact> {
-  const issues: Issue[] = []
-  const read = new Map<string, Exact>()
-  for (const [key, value] of Object.entries(units)) {
-    const decimal = decimalOf(value)
-    if (decimal !== undefined) read.set(key, decimal)
-    else
-      issues.push({
-        loc: ['body', 'units', key],
-        msg: 'must be a decimal, as text or as a number',
-        type: 'decimal_type',
-      })
-  }
-  if (issues.length > 0) throw validationError(issues)
-  return read
+function withoutChargeIds(answer: Awaited<ReturnType<typeof simulate>>) {
+  return { ...answer, lines: answer.lines.map((line) => ({ ...line, charge_id: null })) }
 }
 
-function requireKnown(plan: Plan, units: ReadonlyMap<string, Exact>): void {
+function requireKnown(plan: Plan, units: SimulatedUsage['units']): void {
   const known = new Set(plan.components.flatMap(({ id, billableMetricCode }) => [id, billableMetricCode]))
-  const issues = [...units.keys()]
-    .filter((key) => !known.has(key))
-    .map((key) => ({
-      loc: ['body', 'units', key],
-      msg: 'is no metric and no charge of the plan',
-      type: 'unknown_charge',
-    }))
+  const issues = [...units.keys()].filter((key) => !known.has(key)).map((key) => unknownCharge(['body', 'units', key]))
   if (issues.length > 0) throw validationError(issues)
+}
+
+function requireCharge({ components }: Plan, charge: string): string {
+  const charges = components.filter(({ billableMetricId }) => billableMetricId !== null)
+  const found =
+    charges.find(({ id }) => id === charge) ?? charges.find(({ billableMetricCode }) => billableMetricCode === charge)
+  if (found === undefined) throw validationError([unknownCharge(['body', 'range', 'charge'])])
+  return found.id
+}
+
+function unknownCharge(loc: Issue['loc']): Issue {
+  return { loc, msg: 'is no metric and no charge of the plan', type: 'unknown_charge' }
 }

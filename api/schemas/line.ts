@@ -3,7 +3,8 @@ import { stepRecords } from '../../db/invoices/step-records.ts'
 import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
 import { Cents, Choice, Decimal, jsonInteger, Nullable, Output, Time, Uuid } from './common.ts'
 
-const PricingStep = Output('PricingStep', {
+/** A step on the way from units to an amount. */
+export const PricingStep = Output('PricingStep', {
   from_value: Decimal,
   to_value: Nullable(Decimal),
   units: Decimal,

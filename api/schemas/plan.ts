@@ -108,32 +108,31 @@ const CHANGED_TERMS = {
 
 const Description = Type.Optional(Nullable(Type.String()))
 
-export const PlanCreate = Input(
-  'PlanCreate',
-  { code: Code, name: Name, description: Description, ...PLAN_TERMS },
-  {
-    examples: [
-      {
-        code: 'pro',
-        name: 'Pro',
-        interval: 'monthly',
-        amount_cents: 4900,
-        charges: [
-          {
-            billable_metric_id: '0199d2a4-6b1c-7c3e-9f5a-2d1b8e4f6a70',
-            charge_model: 'graduated',
-            properties: {
-              graduated_ranges: [
-                { from_value: 0, to_value: 1000000, per_unit_amount: '0', flat_amount: '0' },
-                { from_value: 1000001, to_value: null, per_unit_amount: '0.0000025', flat_amount: '0' },
-              ],
-            },
+/** A plan in a creation. */
+export const PLAN_FIELDS = { code: Code, name: Name, description: Description, ...PLAN_TERMS }
+
+export const PlanCreate = Input('PlanCreate', PLAN_FIELDS, {
+  examples: [
+    {
+      code: 'pro',
+      name: 'Pro',
+      interval: 'monthly',
+      amount_cents: 4900,
+      charges: [
+        {
+          billable_metric_id: '0199d2a4-6b1c-7c3e-9f5a-2d1b8e4f6a70',
+          charge_model: 'graduated',
+          properties: {
+            graduated_ranges: [
+              { from_value: 0, to_value: 1000000, per_unit_amount: '0', flat_amount: '0' },
+              { from_value: 1000001, to_value: null, per_unit_amount: '0.0000025', flat_amount: '0' },
+            ],
           },
-        ],
-      },
-    ],
-  },
-)
+        },
+      ],
+    },
+  ],
+})
 
 const SameCode = Type.Optional(
   Type.String({ minLength: 1, maxLength: 255, description: 'A code never changes; it must be that of the path.' }),

@@ -1,0 +1,39 @@
+import { assert } from '../errors.ts'
+import type { RatedLine } from '../invoicing/rated-line.ts'
+import type { Exact } from '../money/decimal.ts'
+import { type PlanSimulation, simulatePlan } from './simulate-plan.ts'
+
+/** Quantities to be priced: evenly spaced, both ends included. */
+export interface UnitRange {
+  readonly from: Exact
+  readonly to: Exact
+  /** At least two. */
+  readonly points: number
+}
+
+// Enough for any drawing; the ends are exact whatever their length.
+const PLACES = 12
+
+/** What a whole period of one charge costs at each quantity of the range, in the order of the quantities. */
+export function simulateCurve(
+  simulation: Omit<PlanSimulation, 'units'>,
+  { componentId, range }: { componentId: string; range: UnitRange },
+): readonly RatedLine[] {
+  const components = simulation.components.filter(({ id }) => id === componentId)
+  return quantitiesOf(range).map((units) => {
+    const [line] = simulatePlan({ ...simulation, components, units: new Map([[componentId, units]]) }).lines
+    assert(line !== undefined, `component ${componentId} has no line`)
+    return line
+  })
+}
+
+/** The quantities of a range. */
+export function quantitiesOf({ from, to, points }: UnitRange): readonly Exact[] {
+  assert(points >= 2, 'a range has two ends')
+  const last = points - 1
+  return Array.from({ length: points }, (_, index) => {
+    if (index === 0) return from
+    if (index === last) return to
+    return to.minus(from).times(index).div(last).plus(from).toDecimalPlaces(PLACES)
+  })
+}
