@@ -1,4 +1,4 @@
-import { type Exact, ZERO } from '../money/decimal.ts'
+import type { Exact } from '../money/decimal.ts'
 import type { CountedValue, UsageWindow } from './aggregation.ts'
 import { type AggregationName, aggregationOf } from './aggregations.ts'
 import { roundUnits, type UnitRounding } from './rounding.ts'
@@ -38,6 +38,3 @@ export function measureUsage(
 function asCarried({ sum }: UsagePart, { startMicros }: UsageWindow): UsagePart {
   return { ...NO_USAGE, sum, timeSum: sum.times(startMicros) }
 }
-
-/** Usage of nothing. */
-export const NOTHING_MEASURED = { units: ZERO, eventsCount: 0n } as const

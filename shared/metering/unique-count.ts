@@ -26,7 +26,6 @@ export const uniqueCount: EventAggregation = {
   },
 }
 
-/** Whether the event takes its item away. */
-export function isRemoval({ properties }: CountedValue): boolean {
+function isRemoval({ properties }: CountedValue): boolean {
   return properties['operation_type'] === 'remove'
 }

@@ -29,7 +29,10 @@ describe('a sum reads', () => {
     ['"+.5"', '0.5'],
   ])('%s as %s', (json, value) => {
     const event = usageEvent({ properties: parseExactJson(`{"v":${json}}`) as Record<string, unknown> })
-    expect(countEvent(event, [sumOf('v')])).toMatchObject({ contributions: [{ metric: { id: 'v' }, value }], unusable: [] })
+    expect(countEvent(event, [sumOf('v')])).toMatchObject({
+      contributions: [{ metric: { id: 'v' }, value }],
+      unusable: [],
+    })
   })
 
   test.each([
@@ -124,7 +127,8 @@ test('what a batch adds to its buckets is the exact sum of its values, in either
   fc.assert(
     fc.property(fc.array(fc.record({ timestampMicros: micros, value }), { minLength: 1 }), (contributions) => {
       const deltas = new RollupDeltas()
-      for (const contribution of contributions) deltas.add({ customerId: 1, seriesId: '7', arrival: 1n, stores: [], ...contribution })
+      for (const contribution of contributions)
+        deltas.add({ customerId: 1, seriesId: '7', arrival: 1n, stores: [], ...contribution })
       const expected = contributions.reduce((sum, contribution) => sum.plus(contribution.value), ZERO)
       for (const level of [0, 1]) {
         const ofLevel = deltas.sorted().filter((delta) => delta.level === level)
