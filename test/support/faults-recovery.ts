@@ -26,12 +26,21 @@ export class Killer {
   /** Resolves when it is started again; whether its jobs are done in time, `reports` tells. */
   async killWorker(name: Parameters<FaultyService['listHeldJobs']>[0], held?: readonly HeldJob[]): Promise<void> {
     const jobs = held ?? (await this.#service.listHeldJobs(name))
-    await this.#kill(name, () => areDone(jobs), jobs.length)
+    await this.#kill({
+      name,
+      jobsHeld: jobs.length,
+      kill: () => this.#service.kill(name),
+      isRecovered: () => areDone(jobs),
+    })
   }
 
-  /** Resolves when it is started again; it has recovered when `works` says so. */
-  async killServer(name: 'web' | 'postgres', works: () => Promise<boolean>): Promise<void> {
-    await this.#kill(name, works, 0)
+  /** Resolves when it is started again, by the runner unless `kill` says how; it has recovered when `works` says so. */
+  async killServer(
+    name: 'web' | 'postgres' | 'redis',
+    works: () => Promise<boolean>,
+    kill = () => this.#service.kill(name),
+  ): Promise<void> {
+    await this.#kill({ name, jobsHeld: 0, kill, isRecovered: works })
   }
 
   /** One report per kill, in their order. Throws when one has not recovered at all. */
@@ -39,9 +48,9 @@ export class Killer {
     return await Promise.all(this.#reports)
   }
 
-  async #kill(name: string, isRecovered: () => Promise<boolean>, jobsHeld: number): Promise<void> {
+  async #kill({ name, jobsHeld, kill, isRecovered }: Kill): Promise<void> {
     const killedAt = performance.now()
-    await this.#service.kill(name)
+    await kill()
     const restartedMs = Math.round(performance.now() - killedAt)
     const recovered = until(`${name} has recovered`, isRecovered, PATIENCE_MS)
     const report = recovered.then((waitedMs) => ({ name, jobsHeld, restartedMs, recoveredMs: restartedMs + waitedMs }))
@@ -49,6 +58,13 @@ export class Killer {
     report.catch(() => undefined)
     this.#reports.push(report)
   }
+}
+
+interface Kill {
+  readonly name: string
+  readonly jobsHeld: number
+  readonly kill: () => Promise<void>
+  readonly isRecovered: () => Promise<boolean>
 }
 
 // A finished job is soon forgotten, so one that is unknown is done too.

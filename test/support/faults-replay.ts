@@ -14,7 +14,7 @@ const RETRY_PAUSE_MS = 100
 
 /** Something that goes wrong while usage comes in. */
 export interface Fault {
-  /** The share of the replay that is acknowledged by then, 0 to 1. */
+  /** The share of the replay that is acknowledged by then; what comes after the last request to be sent never strikes. */
   readonly at: number
   /** Runs while nothing is sent, once the fault before is over. */
   readonly prepare?: () => Promise<void>
