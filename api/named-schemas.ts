@@ -11,7 +11,18 @@ export function withNamedSchemas(document: object): Json {
   const schemas: Json = {}
   const { components, ...rest } = document as { components?: Json }
   const moved = moveTitled(rest, schemas) as Json
-  return { ...moved, components: { ...components, schemas: sorted(schemas) } }
+  return withInlineTitles({ ...moved, components: { ...components, schemas: sorted(schemas) } }) as Json
+}
+
+/** The title of a schema that stays where it stands, such as that of a field. */
+export const INLINE_TITLE = 'x-inline-title'
+
+function withInlineTitles(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withInlineTitles)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key === INLINE_TITLE ? 'title' : key, withInlineTitles(inner)]),
+  )
 }
 
 function moveTitled(value: unknown, schemas: Json): unknown {

@@ -18,6 +18,7 @@ const TAGS = [
   ['Plans', 'What is sold, and for how much.'],
   ['Customers', 'Who is billed.'],
   ['Subscriptions', 'Who has which plan, since when and until when.'],
+  ['Billing', 'The agent store: agents are subscribed to, and money moves by transaction.'],
   ['Invoices', 'What was billed, explained to the last step.'],
   ['Issuers', 'Who sends the invoices: numbers, grace and terms.'],
   ['Organization', 'The tenant of the key.'],

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { agentStoreRoutes } from './agent-store/routes.ts'
 import { Authenticator } from './auth.ts'
 import { BODY_LIMIT_BYTES, registerJsonBody } from './body.ts'
 import type { ApiContext, Routes } from './context.ts'
@@ -24,6 +25,7 @@ import { planVersionRoutes } from './routes/plan-versions.ts'
 import { planRoutes } from './routes/plans.ts'
 import { subscriptionRoutes } from './routes/subscriptions.ts'
 import { testClockRoutes } from './routes/test-clocks.ts'
+import { transactionRoutes } from './routes/transactions.ts'
 import { validatorCompiler } from './validation.ts'
 
 const ROUTES: readonly Routes[] = [
@@ -41,6 +43,8 @@ const ROUTES: readonly Routes[] = [
   eventRoutes,
   eventListRoutes,
   invoiceRoutes,
+  agentStoreRoutes,
+  transactionRoutes,
   testClockRoutes,
 ]
 

@@ -16,6 +16,7 @@ export type OutboxTopic =
   | 'subscription.ended'
   | 'test_clock.advancing'
   | 'test_clock.ready'
+  | 'transactions.accepted'
 
 export interface Announcement {
   readonly organizationId: number

@@ -1,6 +1,7 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { Interval, NamedInterval } from '../shared/calendar/interval.ts'
 import type { AggregationName } from '../shared/metering/aggregations.ts'
+import type { AccountKind } from '../shared/transactions/movement.ts'
 
 /** An instant: read as `Temporal.Instant`, written as its ISO text. */
 export type Instant = ColumnType<Temporal.Instant, string, string>
@@ -29,6 +30,8 @@ export type SubscriptionStatus =
   | 'errored'
 export type InvoiceStatus = 'draft' | 'finalized' | 'voided'
 export type InvoiceKind = 'subscription_create' | 'subscription_cycle'
+/** `recorded`: it moves no money, so nothing is posted. */
+export type TransactionStatus = 'pending' | 'posted' | 'recorded'
 export type UnprocessedReason =
   | 'customer_not_found'
   | 'metric_not_found'
@@ -114,7 +117,14 @@ export interface Database {
   billableMetricFilters: OfOrganization &
     Stamped & { id: GeneratedId; billableMetricId: string; key: string; allowedValues: string[] }
   plans: OfOrganization &
-    Stamped & { id: GeneratedId; code: string; name: string; description: string | null; archivedAt: NullableInstant }
+    Stamped & {
+      id: GeneratedId
+      code: string
+      name: string
+      description: string | null
+      agentId: ColumnType<number | null, number | undefined, number>
+      archivedAt: NullableInstant
+    }
   planVersions: OfOrganization & {
     id: GeneratedId
     planId: string
@@ -296,21 +306,48 @@ export interface Database {
   ledgerAccounts: OfOrganization & {
     id: GeneratedId
     customerId: number | null
-    kind: 'receivable' | 'revenue' | 'tax_payable' | 'cash'
+    agentId: number | null
+    kind: 'receivable' | 'tax_payable' | AccountKind
     currency: string
     createdAt: DefaultedInstant
   }
+  ledgerBalances: OfOrganization & { accountId: string; balanceMinor: Numeric; updatedAt: DefaultedInstant }
   ledgerPostings: OfOrganization & {
     id: GeneratedId
     customerId: number | null
     debitAccountId: string
     creditAccountId: string
-    amountMinor: BigInteger
+    amountMinor: Numeric
     currency: string
     reason: string
     referenceKind: string
     referenceId: string
     postedAt: Instant
+  }
+  agents: OfOrganization & {
+    agentId: Generated<number>
+    id: GeneratedId
+    externalId: string
+    createdAt: DefaultedInstant
+  }
+  subscriptionPriceOverrides: OfOrganization & {
+    subscriptionId: string
+    priceComponentId: string
+    amountMinor: BigInteger
+    createdAt: DefaultedInstant
+  }
+  transactions: OfOrganization & {
+    id: GeneratedId
+    referenceId: string
+    type: string
+    amount: Numeric
+    currency: string
+    agentId: number | null
+    customerId: number | null
+    description: string | null
+    status: TransactionStatus
+    createdAt: DefaultedInstant
+    postedAt: NullableInstant
   }
   outbox: OfOrganization & {
     id: Generated<string>

@@ -48,6 +48,8 @@ export const QUEUES = {
   'run-lifecycle': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
   /** Counts events that were sent before their metric was defined. */
   'rebuild-usage': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
+  /** Posts every transaction that is pending. */
+  'post-transactions': contract({ payload: Type.Object({}), partitions: 1, attempts: 20, backoffMs: 200 }),
   /** Turns outbox rows into jobs. */
   'relay-outbox': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
 } as const satisfies Record<string, QueueContract>

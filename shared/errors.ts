@@ -30,6 +30,7 @@ export const ERRORS = {
   invoice_not_found: { status: 404, retryable: false },
   invoice_not_draft: { status: 409, retryable: false },
   issuer_not_found: { status: 404, retryable: false },
+  transaction_conflict: { status: 409, retryable: false },
   test_clock_exists: { status: 409, retryable: false },
   test_clock_not_found: { status: 404, retryable: false },
   test_clock_advancing: { status: 409, retryable: true },

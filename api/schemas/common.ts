@@ -2,6 +2,7 @@ import Type, { type TProperties, type TSchema } from 'typebox'
 import { ERRORS, type ErrorCode, validationError } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import { isoOfMicros, parseTimestampMicros } from '../../shared/metering/timestamp.ts'
+import { INLINE_TITLE } from '../named-schemas.ts'
 
 /** A field that may be null. */
 export function Nullable<Schema extends TSchema>(schema: Schema) {
@@ -67,19 +68,20 @@ export const JsonObject = Type.Record(Type.String(), Type.Unknown())
 
 const ValidationError = Output('ValidationError', {
   loc: Type.Unsafe<readonly (string | number)[]>({
+    [INLINE_TITLE]: 'Location',
     type: 'array',
     items: { anyOf: [{ type: 'string' }, { type: 'integer' }] },
     description: 'Where it stands: the part of the request, then the path inside.',
     examples: [['body', 'charges', 0, 'properties', 'amount']],
   }),
-  msg: Type.String(),
-  type: Type.String({ description: 'Stable; compare with this one.' }),
+  msg: Type.String({ [INLINE_TITLE]: 'Message' }),
+  type: Type.String({ [INLINE_TITLE]: 'Error Type', description: 'Stable; compare with this one.' }),
 })
 
 export const HTTPValidationError = Output(
   'HTTPValidationError',
   {
-    detail: Type.Array(ValidationError),
+    detail: Type.Array(ValidationError, { [INLINE_TITLE]: 'Detail' }),
     code: Choice(['validation_error']),
   },
   { description: 'Validation error' },

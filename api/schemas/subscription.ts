@@ -26,7 +26,7 @@ const BillingTime = Choice(BillingTimes, {
 })
 
 export const SubscriptionCreate = Input(
-  'SubscriptionCreate',
+  'PlanSubscriptionCreate',
   {
     external_customer_id: Type.String({ minLength: 1, maxLength: 255 }),
     plan_code: Type.String({ minLength: 1, maxLength: 255 }),

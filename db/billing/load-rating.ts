@@ -9,6 +9,7 @@ import { aggregationOf } from '../../shared/metering/aggregations.ts'
 import { measureUsage } from '../../shared/metering/measure-usage.ts'
 import { microsOfInstant } from '../../shared/metering/timestamp.ts'
 import type { OrganizationTransaction } from '../connection.ts'
+import { listPriceOverrides } from '../subscriptions/price-overrides.ts'
 import { readUsage } from '../usage/read-usage.ts'
 import type { UsageMetric, UsageQuestion, UsageSlice } from '../usage/usage-question.ts'
 import type { BilledSubscription } from './billed-subscriptions.ts'
@@ -36,6 +37,8 @@ export async function loadRatings(
   const siblings = await listSiblings(transaction, organizationId, requests)
   const versions = new Set([...siblings.values()].flat().map((sibling) => sibling.planVersionId))
   const componentsByVersion = await listPlanComponents(transaction, organizationId, [...versions])
+  const subscriptionIds = requests.map(({ subscription }) => subscription.id)
+  const overrides = await listPriceOverrides(transaction, organizationId, subscriptionIds)
   const questions = requests.flatMap((request, position) => {
     const components = componentsByVersion.get(request.subscription.planVersionId) ?? []
     const attributable = attributableOf(siblings.get(request.subscription.customerId) ?? [], componentsByVersion)
@@ -45,7 +48,8 @@ export async function loadRatings(
   const answers = questions.map((question, position) => ({ ...question, slices: slices.get(position) ?? [] }))
   const answersByRequest = Map.groupBy(answers, ({ request }) => request)
   return requests.map(({ subscription, period, advancePeriod }, position) => {
-    const components = componentsByVersion.get(subscription.planVersionId) ?? []
+    const planned = componentsByVersion.get(subscription.planVersionId) ?? []
+    const components = withOverrides(planned, overrides.get(subscription.id))
     return {
       input: {
         currency: subscription.currency,
@@ -56,6 +60,18 @@ export async function loadRatings(
       },
       components: new Map(components.map((component) => [component.component.id, component])),
     }
+  })
+}
+
+function withOverrides(
+  components: readonly PlanComponent[],
+  amounts: ReadonlyMap<string, bigint> | undefined,
+): readonly PlanComponent[] {
+  if (amounts === undefined) return components
+  return components.map((planned) => {
+    const amountMinor = amounts.get(planned.component.id)
+    if (amountMinor === undefined || planned.component.kind !== 'rate') return planned
+    return { ...planned, component: { ...planned.component, amountMinor } }
   })
 }
 

@@ -157,7 +157,7 @@ describe('what is documented', () => {
   test('every script that is named exists', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
     const named = [...pages.values()].flatMap((text) => [
-      ...text.matchAll(/npm (?:run )?(start|test|(?<=run )[\w-]+)/g),
+      ...text.matchAll(/npm (?:run )?(start|test|(?<=run )[\w:-]+)/g),
     ])
     expect(named.map((match) => match[1] ?? '').filter((name) => !(name in scripts))).toEqual([])
   })

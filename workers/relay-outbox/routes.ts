@@ -6,11 +6,12 @@ interface Job<Name extends QueueName> {
   readonly payload: Payload<Name>
 }
 
-type LookingJob = Job<'run-lifecycle'> | Job<'issue-invoices'> | Job<'rebuild-usage'>
+type LookingJob = Job<'run-lifecycle'> | Job<'issue-invoices'> | Job<'post-transactions'> | Job<'rebuild-usage'>
 
 const LIFECYCLE: LookingJob = { queue: 'run-lifecycle', payload: {} }
 const REBUILD: LookingJob = { queue: 'rebuild-usage', payload: {} }
 const BILLING: LookingJob = { queue: 'issue-invoices', payload: { task: 'find-due' } }
+const POSTING: LookingJob = { queue: 'post-transactions', payload: {} }
 
 /** Which look at once what a domain change may have made due; the schedules would find it a moment later. */
 const ROUTES: Partial<Record<OutboxTopic, readonly LookingJob[]>> = {
@@ -20,6 +21,7 @@ const ROUTES: Partial<Record<OutboxTopic, readonly LookingJob[]>> = {
   'subscription.cancelled': [LIFECYCLE],
   'subscription.ended': [BILLING],
   'test_clock.advancing': [LIFECYCLE, BILLING],
+  'transactions.accepted': [POSTING],
 }
 
 /** The jobs that a batch of announcements asks for, each once. */
