@@ -6,17 +6,30 @@ import {
   listBillableMetrics,
   requireBillableMetric,
 } from '../../db/catalogue/billable-metrics.ts'
-import { type Issue, validationError } from '../../shared/errors.ts'
-import { AGGREGATION_NAMES, AGGREGATIONS, type AggregationName } from '../../shared/metering/aggregations.ts'
-import { isFieldName } from '../../shared/metering/property.ts'
+import { validationError } from '../../shared/errors.ts'
+import { decimalOf } from '../../shared/json/exact-json.ts'
+import { AGGREGATION_NAMES } from '../../shared/metering/aggregations.ts'
+import { metricIssues } from '../../shared/metering/metric-definition.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { PAGE_QUERY, pageAnswer, pageRequest } from '../paging.ts'
 import { Choice, Code, failures, Input, ListOf, Name, Nullable, Output, Time, Uuid } from '../schemas/common.ts'
 
 const Aggregation = Choice(AGGREGATION_NAMES, {
   title: 'Aggregation',
-  description: '`count` counts events, `sum` adds up the number in their field `field_name`.',
+  description:
+    '`count` counts events; `sum`, `avg`, `max`, `min`, `latest` and `percentile` read the number in `field_name`; ' +
+    '`weighted_sum` weighs it by the time it lasts; `unique_count` counts distinct values.',
 })
+
+const Rounding = Type.Object(
+  {
+    mode: Choice(['round', 'ceil', 'floor']),
+    precision: Type.Optional(
+      Type.Integer({ minimum: -15, maximum: 15, description: 'Digits after the point; negative: before it.' }),
+    ),
+  },
+  { title: 'UnitRounding', additionalProperties: false, description: 'How the units of a period are rounded.' },
+)
 
 const BillableMetricCreate = Input(
   'BillableMetricCreate',
@@ -44,6 +57,13 @@ const BillableMetricCreate = Input(
         }),
       ),
     ),
+    recurring: Type.Optional(
+      Type.Boolean({ default: false, description: 'Whether usage is carried over from period to period.' }),
+    ),
+    rounding: Type.Optional(Nullable(Rounding)),
+    percentile: Type.Optional(
+      Nullable(Type.Union([Type.Number(), Type.String()], { description: 'From 0 to 100; for `percentile`.' })),
+    ),
   },
   {
     examples: [
@@ -66,6 +86,9 @@ const BillableMetricAnswer = Output('BillableMetric', {
   aggregation: Aggregation,
   field_name: Nullable(Type.String()),
   event_code: Type.String(),
+  recurring: Type.Boolean(),
+  rounding: Nullable(Rounding),
+  percentile: Nullable(Type.String()),
   created_at: Time,
   updated_at: Time,
 })
@@ -131,31 +154,22 @@ export const billableMetricRoutes: Routes = async (server, { context }) => {
 
 function definitionOf(body: Type.Static<typeof BillableMetricCreate>): BillableMetricDefinition {
   const fieldName = body.field_name ?? null
-  const issues = fieldIssues(body.aggregation, fieldName)
+  const recurring = body.recurring ?? false
+  const { aggregation, percentile } = body
+  const issues = metricIssues({ aggregation, fieldName, recurring, percentile })
   if (issues.length > 0) throw validationError(issues)
   return {
     code: body.code,
     name: body.name,
     description: body.description ?? null,
-    aggregation: body.aggregation,
+    aggregation,
     fieldName,
     eventCode: body.event_code ?? body.code,
+    recurring,
+    roundingMode: body.rounding?.mode ?? null,
+    roundingPrecision: body.rounding?.precision ?? 0,
+    percentile: decimalOf(percentile)?.toFixed() ?? null,
   }
-}
-
-function fieldIssues(aggregation: AggregationName, fieldName: string | null): Issue[] {
-  const { needsField } = AGGREGATIONS[aggregation]
-  if (fieldName === null) {
-    return needsField ? [fieldIssue(`is required when the aggregation is ${aggregation}`, 'missing')] : []
-  }
-  if (!needsField)
-    return [fieldIssue(`is not read when the aggregation is ${aggregation}; leave it out`, 'field_unused')]
-  if (isFieldName(fieldName)) return []
-  return [fieldIssue('must be a name or a dotted path such as usage.input_tokens', 'field_path')]
-}
-
-function fieldIssue(msg: string, type: string): Issue {
-  return { loc: ['body', 'field_name'], msg, type }
 }
 
 function view(metric: BillableMetric) {
@@ -167,6 +181,9 @@ function view(metric: BillableMetric) {
     aggregation: metric.aggregation,
     field_name: metric.fieldName,
     event_code: metric.eventCode,
+    recurring: metric.recurring,
+    rounding: metric.roundingMode && { mode: metric.roundingMode, precision: metric.roundingPrecision },
+    percentile: metric.percentile,
     created_at: metric.createdAt.toString(),
     updated_at: metric.updatedAt.toString(),
   }

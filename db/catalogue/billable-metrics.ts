@@ -12,7 +12,8 @@ export type BillableMetric = Selectable<Database['billableMetrics']>
 export type BillableMetricDefinition = Pick<
   BillableMetric,
   'code' | 'name' | 'description' | 'aggregation' | 'fieldName' | 'eventCode'
->
+> &
+  Partial<Pick<BillableMetric, 'recurring' | 'roundingMode' | 'roundingPrecision' | 'percentile'>>
 
 /**
  * Defines a metric. From this transaction on it counts events as they come; those that are there already are counted by

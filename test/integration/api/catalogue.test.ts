@@ -75,10 +75,35 @@ describe('billable metrics', () => {
       aggregation: 'count',
       field_name: null,
       event_code: 'requests',
+      recurring: false,
+      rounding: null,
+      percentile: null,
       created_at: TIME,
       updated_at: TIME,
     })
     expect((await client.get('/billable_metrics/requests')).body).toEqual(created.body)
+  })
+
+  test('a metric is carried over, rounded and ranked as it says', async () => {
+    const rounding = { mode: 'ceil', precision: 2 }
+    const seats = { code: 'seats', name: 'Seats', aggregation: 'sum', field_name: 'n', recurring: true, rounding }
+    expect(await client.post('/billable_metrics', seats)).toMatchObject({
+      status: 201,
+      body: { recurring: true, rounding },
+    })
+    const rank = { code: 'p95', name: 'p95', aggregation: 'percentile', field_name: 'ms', percentile: 99.5 }
+    expect(await client.post('/billable_metrics', rank)).toMatchObject({ status: 201, body: { percentile: '99.5' } })
+  })
+
+  test.each([
+    [{ aggregation: 'percentile', field_name: 'v' }, 'percentile', 'missing'],
+    [{ aggregation: 'percentile', field_name: 'v', percentile: 101 }, 'percentile', 'percentile_range'],
+    [{ aggregation: 'sum', field_name: 'v', percentile: 5 }, 'percentile', 'field_unused'],
+    [{ aggregation: 'max', field_name: 'v', recurring: true }, 'recurring', 'recurring_unsupported'],
+    [{ aggregation: 'unique_count' }, 'field_name', 'missing'],
+  ])('%j is refused for its %s', async (about, field, type) => {
+    const refused = await client.post('/billable_metrics', { code: 'refused', name: 'Refused', ...about })
+    expect(refused).toMatchObject({ status: 422, body: { detail: [{ loc: ['body', field], type }] } })
   })
 
   test('a code is taken once', async () => {
