@@ -1,7 +1,7 @@
 import type { Static } from 'typebox'
 import type { AgentPlanTerms } from '../../db/agents/agent-plans.ts'
 import { INTERVALS } from '../../shared/calendar/interval.ts'
-import { type Issue, validationError } from '../../shared/errors.ts'
+import { AppError, type Issue, validationError } from '../../shared/errors.ts'
 import { minorUnitDigits } from '../../shared/money/currency.ts'
 import { type Exact, ZERO } from '../../shared/money/decimal.ts'
 import { roundHalfAwayFromZero } from '../../shared/money/round.ts'
@@ -43,19 +43,29 @@ export function readAgentSubscription(body: Static<typeof CheckedSubscription>):
   }
 }
 
-/** Throws `validation_error` naming every fault. */
-export function readTransaction(body: Static<typeof CheckedTransaction>): TransactionContent {
+/**
+ * The customer is that of the key, else the one that is named. Throws `validation_error` naming every fault, and
+ * `forbidden` when the key's customer speaks for another.
+ */
+export function readTransaction(
+  body: Static<typeof CheckedTransaction>,
+  keyCustomerId: string | null,
+): TransactionContent {
   const issues: Issue[] = []
   const type = transactionType(body.type)
   const bounds = { loc: ['body', 'amount'], maxDecimals: MAX_AMOUNT_DECIMALS, mayBeNegative: type === 'adjustment' }
   const amount = amountOf(body.amount, bounds, issues)
   if (issues.length > 0) throw validationError(issues)
+  const externalCustomerId = body.user_id ?? keyCustomerId
+  if (keyCustomerId !== null && externalCustomerId !== keyCustomerId) {
+    throw new AppError('forbidden', `the API key speaks for one customer, who is not "${externalCustomerId}"`)
+  }
   return {
     referenceId: body.reference_id,
     type,
     amount,
     externalAgentId: body.agent_id ?? null,
-    externalCustomerId: body.user_id ?? null,
+    externalCustomerId,
     description: body.description ?? null,
   }
 }

@@ -60,7 +60,7 @@ export const agentStoreRoutes: Routes = async (server, { context }) => {
       },
     },
     async (request) => {
-      const content = readTransaction(request.body)
+      const content = readTransaction(request.body, request.keyCustomerId)
       const taken = await intake.take(request.organizationId, content)
       return { ...transactionFields(taken), status: 'accepted' as const }
     },

@@ -262,6 +262,17 @@ describe('a transaction', () => {
     ])
   })
 
+  test('of a key that speaks for one customer is that customer’s', async () => {
+    const store = await api.client()
+    const { body } = await store.post('/api_keys', { name: 'Ada’s', external_customer_id: 'ada' })
+    const ada = api.clientOf({ ...store, apiKey: body.key })
+    const sent = { amount: 4, type: 'topup', reference_id: 'hers' }
+    expect((await ada.post('/billing/transactions', sent)).body).toMatchObject({ user_id: 'ada' })
+    expect((await ada.post('/billing/transactions', { ...sent, user_id: 'ada' })).status).toBe(200)
+    expect((await ada.post('/billing/transactions', { ...sent, user_id: 'eve' })).status).toBe(403)
+    expect((await ada.get('/billing/balances?user_id=ada')).status).toBe(403)
+  })
+
   test('two of one reference and other content in one moment: the first is taken, the second told', async () => {
     const store = await api.client()
     const send = (amount: number) => store.post('/billing/transactions', { amount, type: 'usage', reference_id: 'r' })
