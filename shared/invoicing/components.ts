@@ -1,5 +1,6 @@
 import type { Charge } from '../pricing/charge-models.ts'
 import type { MeteredUsage } from '../pricing/metered-usage.ts'
+import type { ChargeModifiers } from '../pricing/modifiers.ts'
 
 /** A fixed fee per whole period, in minor units; in a partial period it is prorated by days. */
 export interface RateComponent {
@@ -18,6 +19,7 @@ export interface UsageComponent {
   readonly displayName: string
   readonly metric: { readonly code: string; readonly name: string }
   readonly charge: Charge
+  readonly modifiers?: ChargeModifiers
 }
 
 /** What one usage component counted in the period. */

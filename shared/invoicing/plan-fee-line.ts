@@ -2,8 +2,8 @@ import type { BillingPeriod } from '../calendar/billing-period.ts'
 import { decimal } from '../money/decimal.ts'
 import { fromMinor } from '../money/round.ts'
 import type { RateComponent } from './components.ts'
-import type { Proration, RatedLine } from './rated-line.ts'
-import { ratedLine } from './rated-line.ts'
+import type { RatedLine } from './rated-line.ts'
+import { prorationOf, ratedLine } from './rated-line.ts'
 
 /** The line of a fixed fee: fee × billed days / days of the whole period, multiplied first and divided once. */
 export function planFeeLine({
@@ -32,8 +32,4 @@ export function planFeeLine({
     },
     period,
   )
-}
-
-function prorationOf({ billedDays, periodDays }: BillingPeriod): { proration?: Proration } {
-  return billedDays === periodDays ? {} : { proration: { billedDays, periodDays } }
 }

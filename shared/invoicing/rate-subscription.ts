@@ -1,6 +1,7 @@
 import type { BillingPeriod } from '../calendar/billing-period.ts'
 import { ZERO } from '../money/decimal.ts'
 import type { ComponentUsage, RateComponent, UsageComponent } from './components.ts'
+import { minimumSpendLines } from './minimum-spend-line.ts'
 import { planFeeLine } from './plan-fee-line.ts'
 import type { RatedLine } from './rated-line.ts'
 import { usageLine } from './usage-line.ts'
@@ -16,22 +17,32 @@ export interface RatingInput {
   readonly components: readonly (RateComponent | UsageComponent)[]
   /** By component id; a component that is not in it was not used. */
   readonly usage: ReadonlyMap<string, ComponentUsage>
+  /** Whether the period is still running, so that what lacks to a minimum is not due yet. */
+  readonly isRunning?: boolean
 }
 
-const NO_USAGE: ComponentUsage = { units: ZERO, eventsCount: 0n }
+const NO_USAGE: ComponentUsage = { units: ZERO, eventsCount: 0n, events: [] }
 
 /**
  * The one rating engine (law 10): preview, current usage, threshold and invoice all get their lines here. Lines come in
  * the order of the components. A usage component has a line even when nothing was used, so that a customer sees what is
- * counted; a plan fee of zero has none.
+ * counted, and another where it has a minimum that it does not reach; a plan fee of zero has none.
  */
-export function rateSubscription({ currency, period, advancePeriod, components, usage }: RatingInput): RatedLine[] {
+export function rateSubscription(input: RatingInput): RatedLine[] {
+  const { currency, period, advancePeriod, components } = input
   return components.flatMap((component): RatedLine[] => {
     const billedPeriod = component.kind === 'rate' && component.timing === 'advance' ? advancePeriod : period
     if (billedPeriod === undefined) return []
-    if (component.kind === 'usage') {
-      return [usageLine({ component, usage: usage.get(component.id) ?? NO_USAGE, period: billedPeriod, currency })]
-    }
+    if (component.kind === 'usage') return usageLines(component, billedPeriod, input)
     return component.amountMinor === 0n ? [] : [planFeeLine({ component, period: billedPeriod, currency })]
   })
+}
+
+function usageLines(
+  component: UsageComponent,
+  period: BillingPeriod,
+  { currency, usage, isRunning = false }: RatingInput,
+): RatedLine[] {
+  const line = usageLine({ component, usage: usage.get(component.id) ?? NO_USAGE, period, currency })
+  return isRunning ? [line] : [line, ...minimumSpendLines({ component, lines: [line], period, currency })]
 }

@@ -2,6 +2,7 @@ import type { BillingPeriod } from '../calendar/billing-period.ts'
 import { assert } from '../errors.ts'
 import type { Exact } from '../money/decimal.ts'
 import { roundHalfAwayFromZero } from '../money/round.ts'
+import type { Adjustment } from '../pricing/price-usage.ts'
 import type { PricingStep } from '../pricing/pricing.ts'
 
 /** One line of an invoice or of current usage, with all that explains its amount. */
@@ -23,6 +24,8 @@ export interface RatedLine {
   readonly periodEnd: Temporal.Instant
   /** How usage became the amount; none on a plan fee. */
   readonly steps: readonly PricingStep[]
+  /** What modifiers of the charge added to the steps or took off; absent where there was none. */
+  readonly adjustments?: readonly Adjustment[]
   /** Present when a fee is due for a part of its period only. */
   readonly proration?: Proration
 }
@@ -41,4 +44,9 @@ export function ratedLine(
   // What is owed to the customer is a line kind of its own, never a price below zero.
   assert(amountMinor >= 0n, `a ${line.kind} line was rated below zero`)
   return { ...line, amountMinor, periodStart: period.start, periodEnd: period.end }
+}
+
+/** The proration of a line for a period, where only a part of it is billed; to be spread into the line. */
+export function prorationOf({ billedDays, periodDays }: BillingPeriod): { readonly proration?: Proration } {
+  return billedDays === periodDays ? {} : { proration: { billedDays, periodDays } }
 }

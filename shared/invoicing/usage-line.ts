@@ -1,5 +1,5 @@
 import type { BillingPeriod } from '../calendar/billing-period.ts'
-import { priceCharge } from '../pricing/charge-models.ts'
+import { priceUsage } from '../pricing/price-usage.ts'
 import type { ComponentUsage, UsageComponent } from './components.ts'
 import type { RatedLine } from './rated-line.ts'
 import { ratedLine } from './rated-line.ts'
@@ -16,7 +16,8 @@ export function usageLine({
   period: BillingPeriod
   currency: string
 }): RatedLine {
-  const { units, unitAmount, amount, steps } = priceCharge(component.charge, usage, currency)
+  const { charge, modifiers = {} } = component
+  const { units, unitAmount, amount, steps, adjustments } = priceUsage(charge, modifiers, usage, currency)
   return ratedLine(
     {
       kind: 'usage',
@@ -29,6 +30,7 @@ export function usageLine({
       amount,
       currency,
       steps,
+      ...(adjustments.length === 0 ? {} : { adjustments }),
     },
     period,
   )

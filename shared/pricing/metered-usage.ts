@@ -10,6 +10,13 @@ export interface MeteredUsage {
   readonly events?: readonly MeteredEvent[]
   /** How the units came and went, where they are weighed by time: `proratedUsage` makes both. */
   readonly stack?: UnitStack
+  /**
+   * The usage of every window of the period, in order of time, where windows are priced by themselves: also of those
+   * without usage, because a commitment holds for them too.
+   */
+  readonly windows?: readonly MeteredUsage[]
+  /** The usage of each pair of values, where a price is a matrix. */
+  readonly cells?: readonly MatrixCell[]
 }
 
 /** One event as its metric counts it. */
@@ -32,4 +39,10 @@ export interface Lot {
 export interface UnitStack {
   readonly lots: readonly Lot[]
   readonly periodDays: Exact
+}
+
+/** The usage of one pair of values; null is an event without the property. */
+export interface MatrixCell {
+  readonly values: readonly [string | null, string | null]
+  readonly units: Exact
 }

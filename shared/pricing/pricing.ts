@@ -1,7 +1,7 @@
 import { assert } from '../errors.ts'
 import type { Exact } from '../money/decimal.ts'
 import { MAX_DECIMAL_DIGITS, ZERO } from '../money/decimal.ts'
-import type { MeteredEvent, UnitStack } from './metered-usage.ts'
+import type { MatrixCell, MeteredEvent, UnitStack } from './metered-usage.ts'
 
 /** Whole packages bought in a step. */
 export interface Packages {
@@ -30,6 +30,8 @@ export interface PricingStep {
   readonly flatAmount: Exact
   readonly packages?: Packages
   readonly transactions?: Transactions
+  /** The two values whose usage the step prices, where a price is a matrix. */
+  readonly cell?: MatrixCell['values']
   readonly amount: Exact
 }
 
@@ -87,6 +89,7 @@ export function pricingOf(units: Exact, displayUnits: Exact, steps: readonly Pri
   return { units, amount, unitAmount: divideForDisplay(amount, displayUnits), steps }
 }
 
-function divideForDisplay(amount: Exact, units: Exact): Exact {
+/** Amount / units, rounded to 30 significant digits; 0 without units. Never multiply it back. */
+export function divideForDisplay(amount: Exact, units: Exact): Exact {
   return units.isZero() ? ZERO : amount.div(units).toSignificantDigits(MAX_DECIMAL_DIGITS)
 }
