@@ -28,7 +28,8 @@ export const subscriptionRoutes: Routes = async (server, { context }) => {
       schema: {
         operationId: 'createSubscription',
         summary: 'Create a subscription',
-        description: 'Periods that were over before it was created are not billed.',
+        description:
+          'Periods that were over before it was created are billed only when `backfill_invoices` asks for it.',
         tags: ['Subscriptions'],
         body: SubscriptionCreate,
         response: {
@@ -122,6 +123,7 @@ function requestOf(body: Type.Static<typeof SubscriptionCreate>): SubscriptionRe
     endedAt: body.ended_at == null ? null : readInstant(body.ended_at, 'ended_at'),
     billingTime: body.billing_time ?? 'calendar',
     ownEventsOnly: body.own_events_only ?? false,
+    backfillInvoices: body.backfill_invoices ?? false,
   }
 }
 

@@ -49,6 +49,12 @@ export const SubscriptionCreate = Input(
         description: 'Whether events that name only the customer are left to other subscriptions.',
       }),
     ),
+    backfill_invoices: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Whether every period since a start in the past gets its invoice, at once.',
+      }),
+    ),
   },
   { examples: [{ external_customer_id: 'acme', plan_code: 'pro' }] },
 )

@@ -20,6 +20,8 @@ export interface SubscriptionRequest {
   readonly endedAt: Temporal.Instant | null
   readonly billingTime: BillingTime
   readonly ownEventsOnly: boolean
+  /** Whether periods are billed that were over before the subscription is created; not when left out. */
+  readonly backfillInvoices?: boolean
 }
 
 /** Subscribes a customer to the newest version of a plan, in one currency and one zone for as long as it runs. */
@@ -42,10 +44,11 @@ export async function createSubscription(
     billingTime: request.billingTime,
     timeZone: customer.timeZone ?? organization.timeZone,
   }
+  const { backfillInvoices = false } = request
   const paysInAdvance = plan.components.some((component) => component.timing === 'advance')
   const id = await insertSubscription(transaction, organizationId, {
     ...terms,
-    ...openSubscription({ ...terms, interval: plan.interval, paysInAdvance }, now),
+    ...openSubscription({ ...terms, interval: plan.interval, paysInAdvance, backfillInvoices }, now),
     customerId: customer.customerId,
     enteredAt: now,
     externalId: request.externalId,

@@ -11,6 +11,8 @@ export interface SubscriptionTerms {
   readonly timeZone: string
   /** Whether any part of the plan is paid at the start of its period. */
   readonly paysInAdvance: boolean
+  /** Whether a start in the past is billed from that start. */
+  readonly backfillInvoices?: boolean
 }
 
 /** What a subscription does next, and when somebody must look at it. */
@@ -24,11 +26,13 @@ export interface SubscriptionState {
 
 /**
  * The first state of a subscription. One that starts later waits. One that started earlier begins with the period that
- * runs now: periods that were over before it was created are never billed.
+ * runs now, and periods that were over before it was created are never billed; unless they are asked for: then it begins
+ * with its first period, and the bills of all that are over are due at once.
  */
 export function openSubscription(terms: SubscriptionTerms, now: Temporal.Instant): SubscriptionState {
   requireEndAhead(terms, now)
-  return Temporal.Instant.compare(terms.startedAt, now) > 0 ? pendingState(terms) : activeState(terms, now)
+  if (Temporal.Instant.compare(terms.startedAt, now) > 0) return pendingState(terms)
+  return activeState(terms, terms.backfillInvoices === true ? terms.startedAt : now)
 }
 
 function pendingState({ startedAt }: SubscriptionTerms): SubscriptionState {
