@@ -54,7 +54,9 @@ async function redisBackend(url: string, { redisDurability, redisPrefix: prefix 
     createWorker: (name, processor, options) =>
       new Worker(name, processor, { ...WORKER_OPTIONS, ...options, connection, prefix }),
     close: async () => {
-      await connection.quit()
+      // A goodbye to a server that is away would wait until it is back.
+      if (connection.status === 'ready') await connection.quit()
+      else connection.disconnect()
     },
   }
 }

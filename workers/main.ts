@@ -27,11 +27,15 @@ const stops = await Promise.all(
 )
 log.info({ workers: names, queues: backend.kind }, 'working')
 
+/** Whoever stops us waits ten seconds. What is cut short, or waits for a queue that is away, is taken up again later. */
+const STOP_WITHIN_MS = 8_000
+
 let stopping = false
 async function stop(signal: string): Promise<void> {
   if (stopping) return
   stopping = true
   log.info({ signal }, 'finishing the running jobs')
+  setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref()
   await Promise.all(stops.map((stopWorker) => stopWorker()))
   await context.producer.close()
   await backend.close()

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openAccounts } from '../../cli/demo/open-accounts.ts'
 import { EmbeddedPostgres } from '../../db/embedded/embedded-postgres.ts'
 import { findUsageFaults, untilQueuesAreEmpty } from '../support/faults-audit.ts'
+import { askToEnd, END_WITHIN_MS, untilAllRun } from '../support/faults-end.ts'
 import { replayWithFaults } from '../support/faults-replay.ts'
 import { faultScenario } from '../support/faults-scenario.ts'
 import { type FaultyService, pidsOf, startFaultyService } from '../support/faults-service.ts'
@@ -33,9 +34,12 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await service?.stop()
-  await postgres.remove()
-  rmSync(folder, { recursive: true, force: true })
+  try {
+    await service?.stop()
+  } finally {
+    await postgres?.remove()
+    rmSync(folder, { recursive: true, force: true })
+  }
 })
 
 const SERVERS = testRedisUrl() === undefined ? (['Postgres'] as const) : (['Postgres', 'Redis'] as const)
@@ -54,6 +58,16 @@ test.each(SERVERS)('while %s is away no process ends, spins or floods its log', 
     }
   }
   console.table(cost)
+})
+
+test.each(SERVERS)('a process that is asked to end while %s is away ends within ten seconds', async (server) => {
+  await takeAway(server)
+  const ends = await Promise.all([...pidsOf(service).keys()].map((name) => askToEnd(service, name)))
+  await bringBack(server)
+  await until('the service is ready', isReady)
+  await untilAllRun(service)
+  expect(ends.filter(({ durationMs }) => durationMs >= END_WITHIN_MS)).toEqual([])
+  console.table(ends)
 })
 
 test('after an outage usage counts as before, and no job has failed for good', async () => {

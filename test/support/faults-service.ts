@@ -28,15 +28,27 @@ export interface HeldJob {
   readonly queue: ReturnType<Producer['queues']>[number]
 }
 
-/** Starts it with a Redis of its own when this run has its queues on Redis. */
+/** Starts it with a Redis of its own when this run has its queues on Redis. Leaves nothing running when it rejects. */
 export async function startFaultyService(options: TestServiceOptions = {}): Promise<FaultyService> {
   const redis = testRedisUrl() === undefined ? undefined : new KillableRedis()
-  await redis?.start()
-  const environment = { REDIS_URL: redis?.url ?? '', ...options.environment }
-  const service = await startService({ ...options, environment }).catch(async (error: unknown) => {
+  let service: TestService | undefined
+  try {
+    await redis?.start()
+    const environment = { REDIS_URL: redis?.url ?? '', ...options.environment }
+    service = await startService({ ...options, environment })
+    return await lookBehind(service, redis, environment)
+  } catch (error) {
+    await service?.stop()
     await redis?.remove()
     throw error
-  })
+  }
+}
+
+async function lookBehind(
+  service: TestService,
+  redis: KillableRedis | undefined,
+  environment: NodeJS.ProcessEnv,
+): Promise<FaultyService> {
   const { apiKey } = await createOrganization(service.databaseUrl, { name: 'Faults', gracePeriodSeconds: 3600 })
   const pool = ownersPool(service.databaseUrl)
   const config = readConfig({ DATABASE_URL: service.databaseUrl, TABKEEPER_SECRET: 'x'.repeat(64), ...environment })
