@@ -1,5 +1,9 @@
 import type { Issue } from '../errors.ts'
+import type { UnitRounding } from '../metering/rounding.ts'
 import { type Exact, ZERO } from '../money/decimal.ts'
+import type { Charge } from '../pricing/charge-models.ts'
+import { type ChargeModifiers, combinationIssues } from '../pricing/modifiers.ts'
+import type { PricingUnit } from '../pricing/pricing-unit.ts'
 import {
   checkWhole,
   findDecimal,
@@ -10,41 +14,7 @@ import {
   parsed,
   refuse,
 } from '../pricing/property-fields.ts'
-
-/** What is done to the units or the amount of a charge around its model. Absent: nothing. */
-export interface ChargeModifiers {
-  /** What a whole period costs at least, in minor units. */
-  readonly minAmountMinor?: bigint
-  /** What a period costs at most, in minor units. */
-  readonly maxAmountMinor?: bigint
-  /** Units of each period that cost nothing. */
-  readonly freeUnits?: Exact
-  /** Taken off the amount: 0 to 100. */
-  readonly percentageDiscount?: Exact
-  /** From what the metric counts to what is priced. */
-  readonly unitConversion?: UnitConversion
-  /** Prices are in this unit; its rate turns an amount into the plan's currency. */
-  readonly pricingUnit?: PricingUnit
-  /** Whether units are weighed by the days they were held. */
-  readonly prorated?: boolean
-}
-
-export interface UnitConversion {
-  readonly operation: 'multiply' | 'divide'
-  readonly factor: Exact
-  /** To digits after the point, or before it when negative; null: the converted units stay as they are. */
-  readonly rounding: ConversionRounding | null
-}
-
-export interface ConversionRounding {
-  readonly mode: 'round' | 'ceil' | 'floor'
-  readonly precision: number
-}
-
-export interface PricingUnit {
-  readonly code: string
-  readonly conversionRate: Exact
-}
+import type { UnitConversion } from '../pricing/unit-conversion.ts'
 
 /** The fields of a charge that modify it, as requests and the database name them. */
 export const MODIFIER_NAMES = [
@@ -63,13 +33,18 @@ export type ModifierName = (typeof MODIFIER_NAMES)[number]
 // a modifier leaves this list together with the change that applies it.
 const NOT_YET_APPLIED: ReadonlySet<string> = new Set<ModifierName>(MODIFIER_NAMES)
 
-/** Every reason why the modifiers of a charge are refused. */
-export function checkModifiers(modifiers: Readonly<Record<string, unknown>>, loc: Location): readonly Issue[] {
+/** Every reason why the modifiers of a charge are refused; whether they go with the charge only where that is known. */
+export function checkModifiers(
+  modifiers: Readonly<Record<string, unknown>>,
+  charge: Charge | undefined,
+  loc: Location,
+): readonly Issue[] {
   const result = parseModifiers(modifiers, loc)
   if ('issues' in result) return result.issues
-  return Object.entries(modifiers)
+  const notYet = Object.entries(modifiers)
     .filter(([name, value]) => NOT_YET_APPLIED.has(name) && value !== false)
     .map(([name]) => ({ loc: [...loc, name], msg: 'is not yet applied to prices; leave it out', type: 'not_yet' }))
+  return charge === undefined ? notYet : [...notYet, ...combinationIssues(charge, result.properties, loc)]
 }
 
 /** Reads modifiers as they came from a request or from the database. */
@@ -119,7 +94,7 @@ function readConversion(value: unknown, loc: Location, issues: Issue[]): UnitCon
   return {
     operation: operation as UnitConversion['operation'],
     factor: requirePositive(fields, 'factor'),
-    rounding: mode == null ? null : { mode: mode as ConversionRounding['mode'], precision: Number(precision ?? 0) },
+    rounding: mode == null ? null : { mode: mode as UnitRounding['mode'], precision: Number(precision ?? 0) },
   }
 }
 

@@ -1,6 +1,6 @@
 import { AppError, type Issue, validationError } from '../errors.ts'
 import { isCurrency } from '../money/currency.ts'
-import { type ChargeModel, isPricedModel, parseCharge } from '../pricing/charge-models.ts'
+import { type Charge, isPricedModel, parseCharge } from '../pricing/charge-models.ts'
 import { defineChargeFilters, type MetricFilter } from './charge-filters.ts'
 import { checkModifiers } from './charge-modifiers.ts'
 import type { ComponentDefinition, PlanDefinition, VersionDefinition } from './plan-definition.ts'
@@ -67,8 +67,9 @@ function usageComponent(
   loc: Issue['loc'],
   issues: Issue[],
 ): ComponentDefinition {
-  const { chargeModel, displayName, modifiers } = charge
-  issues.push(...checkModifiers(modifiers, loc))
+  const { chargeModel, properties, displayName, modifiers } = charge
+  const priced = readCharge(charge, loc, issues)
+  issues.push(...checkModifiers(modifiers, priced, loc))
   return {
     kind: 'usage',
     name: displayName || (metric?.name ?? ''),
@@ -78,7 +79,8 @@ function usageComponent(
     price: {
       chargeModel,
       amountMinor: null,
-      properties: checkedProperties(chargeModel, charge.properties, loc, issues),
+      // They are kept as they were written, and read again by the same rule whenever they price something.
+      properties: properties as Readonly<Record<string, unknown>>,
       modifiers,
       filters: isPricedModel(chargeModel)
         ? defineChargeFilters(charge.filters, {
@@ -92,22 +94,21 @@ function usageComponent(
   }
 }
 
-// They are kept as they were written, and read again by the same rule whenever they price something.
-function checkedProperties(
-  model: ChargeModel,
-  properties: unknown,
+// Undefined where a fault is noted instead.
+function readCharge(
+  { chargeModel, properties }: ChargeRequest,
   loc: Issue['loc'],
   issues: Issue[],
-): Readonly<Record<string, unknown>> {
-  if (!isPricedModel(model)) {
-    const msg = `the charge model "${model}" is not yet available; use standard, graduated, volume or package`
+): Charge | undefined {
+  if (!isPricedModel(chargeModel)) {
+    const msg = `the charge model "${chargeModel}" is not yet available; use standard, graduated, volume or package`
     issues.push({ loc: [...loc, 'charge_model'], msg, type: 'charge_model_not_yet' })
-    return {}
+    return undefined
   }
-  const parsed = parseCharge(model, properties, [...loc, 'properties'])
-  if ('charge' in parsed) return properties as Record<string, unknown>
+  const parsed = parseCharge(chargeModel, properties, [...loc, 'properties'])
+  if ('charge' in parsed) return parsed.charge
   issues.push(...parsed.issues)
-  return {}
+  return undefined
 }
 
 function requireReferences(charge: ChargeRequest, metrics: ChargeableMetrics): void {

@@ -57,9 +57,15 @@ describe('what is done to a charge around its model', () => {
   })
 
   test('what prices do not follow yet is refused by its name; switched off it changes nothing', () => {
-    const [issue] = checkModifiers({ min_amount_cents: 100 }, LOC)
+    const [issue] = checkModifiers({ min_amount_cents: 100 }, undefined, LOC)
     expect(issue === undefined || issue.type === 'not_yet').toBe(true)
-    expect(checkModifiers({ prorated: false }, LOC)).toEqual([])
+    expect(checkModifiers({ prorated: false }, undefined, LOC)).toEqual([])
     expect(MODIFIER_NAMES).toHaveLength(7)
+  })
+
+  test('what does not go with the model of the charge is refused', () => {
+    const charge = { model: 'package', properties: { amount: '1', package_size: '10', free_units: '0' } } as const
+    const issues = checkModifiers({ prorated: true }, charge, LOC)
+    expect(issues.map(({ loc, type }) => `${loc.slice(3).join('.')} ${type}`)).toContain('prorated not_combinable')
   })
 })
