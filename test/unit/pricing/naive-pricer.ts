@@ -34,6 +34,28 @@ export function naivePrice(charge: Charge, events: readonly NaiveEvent[]): bigin
   }
 }
 
+/**
+ * The price of whole units that come and go in a period of 30 days, in 1/30,000,000 of a major unit. It puts down and
+ * takes up one unit after the other.
+ */
+export function naiveStackPrice(charge: Charge, lots: readonly { units: number; days: number }[]): bigint {
+  if (charge.model !== 'graduated') throw new Error('only graduated prices depend on the place of a unit')
+  const ranges = charge.properties.graduated_ranges.map(toNaive)
+  let [height, highest, total] = [0, 0, 0n]
+  for (const { units, days } of lots) {
+    for (let left = Math.abs(units); left > 0; left -= 1) {
+      if (units > 0) height += 1
+      const each = height > 0 ? (ranges[tierHolding(ranges, 10 * height)]?.each ?? 0n) : 0n
+      total += (units > 0 ? 10n : -10n) * each * BigInt(days)
+      if (units < 0) height -= 1
+    }
+    highest = Math.max(highest, height)
+  }
+  if (height < 0) return 0n
+  const reached = highest === 0 ? 0 : tierHolding(ranges, 10 * highest)
+  return ranges.slice(0, reached + 1).reduce((sum, { flat }) => sum + 30n * flat, total)
+}
+
 interface NaiveRange {
   readonly end: string | null
   readonly each: bigint

@@ -4,9 +4,10 @@ import type { Exact } from '../../../shared/money/decimal.ts'
 import { decimal, ZERO } from '../../../shared/money/decimal.ts'
 import type { Charge } from '../../../shared/pricing/charge-models.ts'
 import { neededUsage, priceCharge } from '../../../shared/pricing/charge-models.ts'
+import { proratedUsage } from '../../../shared/pricing/unit-stack.ts'
 import { charges, decimalTexts, eventLists, graduatedCharges, rangeLists, usageOfEvents } from './arbitrary-charges.ts'
 import { chargeOf, priceUnits } from './charge-of.ts'
-import { naivePrice } from './naive-pricer.ts'
+import { naivePrice, naiveStackPrice } from './naive-pricer.ts'
 
 const quantities = decimalTexts(100, 6).map(decimal)
 
@@ -97,5 +98,26 @@ test('equal prices in all tiers and no fees make graduated, volume and standard 
       expect(priceUnits(chargeOf('graduated', { graduated_ranges: ranges }), units).amount.equals(standard)).toBe(true)
       expect(priceUnits(chargeOf('volume', { volume_ranges: ranges }), units).amount.equals(standard)).toBe(true)
     }),
+  )
+})
+
+test('a stack of units costs what walking it unit by unit costs', () => {
+  // What comes later is held for fewer days.
+  const lots = fc
+    .array(fc.record({ units: fc.integer({ min: -12, max: 20 }), days: fc.integer({ min: 1, max: 30 }) }), {
+      maxLength: 8,
+    })
+    .map((list) => list.toSorted((one, other) => other.days - one.days))
+  fc.assert(
+    fc.property(rangeLists, lots, (graduated_ranges, list) => {
+      const stack = {
+        lots: list.map(({ units, days }) => ({ units: decimal(String(units)), heldDays: decimal(String(days)) })),
+        periodDays: decimal('30'),
+      }
+      const charge = chargeOf('graduated', { graduated_ranges })
+      const { amount } = priceCharge(charge, proratedUsage(stack, BigInt(list.length)), 'USD')
+      expect(amount.times(30_000_000).toDecimalPlaces(60).toFixed()).toBe(naiveStackPrice(charge, list).toString())
+    }),
+    { numRuns: 500 },
   )
 })
