@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, type ErrorCode } from '../shared/errors.ts'
+import { isUnreachable } from '../shared/unreachable.ts'
 
 /** Answers a URL that cannot be read, which the framework finds before any route and would answer in its own shape. */
 export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
@@ -40,14 +41,6 @@ const FRAMEWORK_REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>>
   FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'the body is larger than 16 MiB; send it in parts'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'the body must be application/json'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad_request', 'the body does not have the length that content-length says'],
-}
-
-// Postgres class 08 is a broken connection, class 57P a server that stops or starts, 53300 one that is full.
-const UNREACHABLE = /^(?:08...|57P..|53300|ECONNREFUSED|ECONNRESET|EPIPE|ENOTFOUND|ETIMEDOUT)$/
-const BROKEN_CONNECTION = /^(?:Connection terminated|timeout exceeded when trying to connect|Client has encountered)/
-
-function isUnreachable({ code, message }: FastifyError): boolean {
-  return UNREACHABLE.test(code ?? '') || BROKEN_CONNECTION.test(message)
 }
 
 const METHODS = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const
