@@ -1,3 +1,5 @@
+import type { WindowSize } from '../calendar/windows.ts'
+import { WINDOW_SIZES } from '../calendar/windows.ts'
 import type { Issue } from '../errors.ts'
 import { Exact, ZERO } from '../money/decimal.ts'
 import type { Charge } from './charge-models.ts'
@@ -15,9 +17,6 @@ export interface PricedWindows {
   readonly size: WindowSize
   readonly commitment?: WindowCommitment
 }
-
-const WINDOW_SIZES = ['minute', 'hour', 'day', 'week', 'month'] as const
-export type WindowSize = (typeof WINDOW_SIZES)[number]
 
 /** What the windows of a period come to: the steps, what overage adds to them, and what true-ups add. */
 export interface WindowsPrice {

@@ -1,0 +1,43 @@
+import type { InstantRange } from './instant-range.ts'
+import { earlierInstant, laterInstant } from './instant-range.ts'
+import { localDate, startOfDay } from './local-day.ts'
+
+/** Sizes of the windows that usage is priced or shown by. */
+export const WINDOW_SIZES = ['minute', 'hour', 'day', 'week', 'month'] as const
+
+export type WindowSize = (typeof WINDOW_SIZES)[number]
+
+/**
+ * The windows of a stretch of time, in order: minutes, hours and days of the zone's clock, weeks from Monday, calendar
+ * months. The first and the last are cut to the stretch; a day of a clock change has 23 or 25 hours.
+ */
+export function windowsWithin({ start, end }: InstantRange, size: WindowSize, timeZone: string): InstantRange[] {
+  const windows: InstantRange[] = []
+  for (let from = windowStart(start, size, timeZone); Temporal.Instant.compare(from, end) < 0; ) {
+    const next = nextWindowStart(from, size, timeZone)
+    windows.push({ start: laterInstant(from, start), end: earlierInstant(next, end) })
+    from = next
+  }
+  return windows
+}
+
+/** The start of the window that holds the instant. */
+export function windowStart(at: Temporal.Instant, size: WindowSize, timeZone: string): Temporal.Instant {
+  if (size === 'minute' || size === 'hour') {
+    return at.toZonedDateTimeISO(timeZone).round({ smallestUnit: size, roundingMode: 'floor' }).toInstant()
+  }
+  const date = localDate(at, timeZone)
+  if (size === 'week') return startOfDay(date.subtract({ days: date.dayOfWeek - 1 }), timeZone)
+  return startOfDay(size === 'month' ? date.with({ day: 1 }) : date, timeZone)
+}
+
+// Real time goes on where clocks are set back: the hour that comes twice is two windows.
+function nextWindowStart(start: Temporal.Instant, size: WindowSize, timeZone: string): Temporal.Instant {
+  if (size === 'minute') return start.add({ minutes: 1 })
+  if (size === 'hour') {
+    const later = start.add({ hours: 1 })
+    const aligned = windowStart(later, size, timeZone)
+    return Temporal.Instant.compare(aligned, start) > 0 ? aligned : later
+  }
+  return startOfDay(localDate(start, timeZone).add({ [`${size}s`]: 1 }), timeZone)
+}
