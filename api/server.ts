@@ -19,6 +19,7 @@ import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { invoiceRoutes } from './routes/invoices.ts'
 import { issuerRoutes } from './routes/issuers.ts'
+import { metricExpressionRoutes } from './routes/metric-expressions.ts'
 import { organizationRoutes } from './routes/organization.ts'
 import { planSimulationRoutes } from './routes/plan-simulations.ts'
 import { planVersionRoutes } from './routes/plan-versions.ts'
@@ -34,6 +35,7 @@ const ROUTES: readonly Routes[] = [
   apiKeyRoutes,
   billableMetricRoutes,
   billableMetricFilterRoutes,
+  metricExpressionRoutes,
   planRoutes,
   planSimulationRoutes,
   planVersionRoutes,

@@ -38,6 +38,7 @@ export type UnprocessedReason =
   | 'subscription_not_found'
   | 'value_missing'
   | 'value_not_a_number'
+  | 'expression_failed'
   | 'duplicate_conflict'
   | 'processing_failed'
 
@@ -104,6 +105,7 @@ export interface Database {
       description: string | null
       aggregation: AggregationName
       fieldName: string | null
+      expression: string | null
       eventCode: string
       recurring: Generated<boolean>
       roundingMode: 'round' | 'ceil' | 'floor' | null

@@ -18,7 +18,8 @@ const Aggregation = Choice(AGGREGATION_NAMES, {
   title: 'Aggregation',
   description:
     '`count` counts events; `sum`, `avg`, `max`, `min`, `latest` and `percentile` read the number in `field_name`; ' +
-    '`weighted_sum` weighs it by the time it lasts; `unique_count` counts distinct values.',
+    '`weighted_sum` weighs it by the time it lasts; `unique_count` counts distinct values; `custom` computes the units ' +
+    'from the events by its `expression`.',
 })
 
 const Rounding = Type.Object(
@@ -30,6 +31,14 @@ const Rounding = Type.Object(
   },
   { title: 'UnitRounding', additionalProperties: false, description: 'How the units of a period are rounded.' },
 )
+
+export const ExpressionText = Type.String({
+  minLength: 1,
+  maxLength: 1_000,
+  description:
+    'Computes the value of each event in place of `field_name`; for `custom`, the units from all events of the period.',
+  examples: ['round(event.properties.cores * event.properties.hours, 2)'],
+})
 
 const BillableMetricCreate = Input(
   'BillableMetricCreate',
@@ -43,11 +52,12 @@ const BillableMetricCreate = Input(
         Type.String({
           minLength: 1,
           maxLength: 255,
-          description: 'Where the number stands in the properties, for `sum`; a dotted path reaches into objects.',
+          description: 'Where the value stands in the properties; a dotted path reaches into objects.',
           examples: ['usage.input_tokens'],
         }),
       ),
     ),
+    expression: Type.Optional(Nullable(ExpressionText)),
     event_code: Type.Optional(
       Nullable(
         Type.String({
@@ -85,6 +95,7 @@ const BillableMetricAnswer = Output('BillableMetric', {
   description: Nullable(Type.String()),
   aggregation: Aggregation,
   field_name: Nullable(Type.String()),
+  expression: Nullable(Type.String()),
   event_code: Type.String(),
   recurring: Type.Boolean(),
   rounding: Nullable(Rounding),
@@ -155,8 +166,8 @@ export const billableMetricRoutes: Routes = async (server, { context }) => {
 function definitionOf(body: Type.Static<typeof BillableMetricCreate>): BillableMetricDefinition {
   const fieldName = body.field_name ?? null
   const recurring = body.recurring ?? false
-  const { aggregation, percentile } = body
-  const issues = metricIssues({ aggregation, fieldName, recurring, percentile })
+  const { aggregation, percentile, expression = null } = body
+  const issues = metricIssues({ aggregation, fieldName, expression, recurring, percentile })
   if (issues.length > 0) throw validationError(issues)
   return {
     code: body.code,
@@ -164,6 +175,7 @@ function definitionOf(body: Type.Static<typeof BillableMetricCreate>): BillableM
     description: body.description ?? null,
     aggregation,
     fieldName,
+    expression,
     eventCode: body.event_code ?? body.code,
     recurring,
     roundingMode: body.rounding?.mode ?? null,
@@ -180,6 +192,7 @@ function view(metric: BillableMetric) {
     description: metric.description,
     aggregation: metric.aggregation,
     field_name: metric.fieldName,
+    expression: metric.expression,
     event_code: metric.eventCode,
     recurring: metric.recurring,
     rounding: metric.roundingMode && { mode: metric.roundingMode, precision: metric.roundingPrecision },

@@ -92,6 +92,7 @@ export const UnprocessedReason = Choice(
     'subscription_not_found',
     'value_missing',
     'value_not_a_number',
+    'expression_failed',
     'duplicate_conflict',
     'processing_failed',
   ],

@@ -58,6 +58,7 @@ async function selectComponents(
       'billableMetrics.eventCode',
       'billableMetrics.aggregation',
       'billableMetrics.fieldName',
+      'billableMetrics.expression',
       'billableMetrics.recurring',
       'billableMetrics.roundingMode',
       'billableMetrics.roundingPrecision',
@@ -102,7 +103,7 @@ function chargeOf({ id, chargeModel, properties }: ComponentRow): UsageComponent
 }
 
 function metricOf(row: ComponentRow): UsageMetric {
-  const { id, metricId, eventCode, aggregation, fieldName, recurring, generation, dimensionKeys } = row
+  const { id, metricId, eventCode, aggregation, fieldName, expression, recurring, generation, dimensionKeys } = row
   assert(metricId !== null && eventCode !== null && aggregation !== null, `usage component ${id} has no metric`)
   const { roundingMode: mode, roundingPrecision: precision, percentile } = row
   return {
@@ -110,6 +111,7 @@ function metricOf(row: ComponentRow): UsageMetric {
     eventCode,
     aggregation,
     fieldName,
+    expression,
     recurring: recurring ?? false,
     rounding: mode === null ? null : { mode, precision: precision ?? 0 },
     percentile: percentile === null ? null : decimal(percentile),

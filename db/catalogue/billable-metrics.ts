@@ -13,7 +13,7 @@ export type BillableMetricDefinition = Pick<
   BillableMetric,
   'code' | 'name' | 'description' | 'aggregation' | 'fieldName' | 'eventCode'
 > &
-  Partial<Pick<BillableMetric, 'recurring' | 'roundingMode' | 'roundingPrecision' | 'percentile'>>
+  Partial<Pick<BillableMetric, 'expression' | 'recurring' | 'roundingMode' | 'roundingPrecision' | 'percentile'>>
 
 /**
  * Defines a metric. From this transaction on it counts events as they come; those that are there already are counted by

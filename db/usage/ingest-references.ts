@@ -60,7 +60,7 @@ async function listMetricsByEventCode(
   organizationId: number,
 ): Promise<ReadonlyMap<string, readonly CountedMetric[]>> {
   const { rows } = await client.query<CountedMetric>(
-    `select id, event_code as "eventCode", aggregation, field_name as "fieldName", generation,
+    `select id, event_code as "eventCode", aggregation, field_name as "fieldName", expression, generation,
        dimension_keys as "dimensionKeys"
      from billable_metrics where organization_id = $1 order by id`,
     [organizationId],

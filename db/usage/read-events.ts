@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
-import { aggregationOf } from '../../shared/metering/aggregations.ts'
+import { contributionOf } from '../../shared/metering/contribution.ts'
 import { dimensionsOf } from '../../shared/metering/count-event.ts'
 import { isoOfMicros, microsOfInstant } from '../../shared/metering/timestamp.ts'
 import { partOfEvent } from '../../shared/metering/usage-part.ts'
@@ -57,20 +57,20 @@ function sliceOf(row: EventRow, questions: readonly UsageQuestion[]): UsageSlice
   const question = questions[row.position]
   if (question === undefined) return []
   const { metric, source } = question
-  const event = { properties: parseExactJson(row.properties) as Record<string, unknown> }
-  const contribution = aggregationOf(metric.aggregation).contribution(event, metric.fieldName)
+  const timestampMicros = microsOfInstant(row.timestamp)
+  const properties = parseExactJson(row.properties) as Record<string, unknown>
+  const contribution = contributionOf({ code: metric.eventCode, timestampMicros, properties }, metric)
   if (!('value' in contribution)) return []
   const { value } = contribution
-  const timestampMicros = microsOfInstant(row.timestamp)
   // A distinct count's value is an item; what adds up is that there was one.
   const added = decimal(metric.aggregation === 'unique_count' ? '1' : value)
   const amountMinor = row.amountMinor === null ? null : decimal(row.amountMinor)
   return [
     {
       position: row.position,
-      dimensions: dimensionsOf(event, metric),
+      dimensions: dimensionsOf({ properties }, metric),
       part: partOfEvent(added, timestampMicros, BigInt(row.arrival)),
-      events: source === 'events' ? [{ value, timestampMicros, amountMinor, ...event }] : [],
+      events: source === 'events' ? [{ value, timestampMicros, amountMinor, properties }] : [],
     },
   ]
 }

@@ -27,7 +27,7 @@ export async function lockRebuildingMetric(
   metricId: string,
 ): Promise<RebuildingMetric | undefined> {
   const { rows } = await client.query<RebuildingMetric>(
-    `select id, event_code as "eventCode", aggregation, field_name as "fieldName", generation,
+    `select id, event_code as "eventCode", aggregation, field_name as "fieldName", expression, generation,
        dimension_keys as "dimensionKeys", counted_from as "countedFrom", rebuild_cursor as "rebuildCursor",
        rebuild_at as "rebuildAt", rebuild_arrival as "rebuildArrival"
      from billable_metrics where organization_id = $1 and id = $2 and rebuild_cursor is not null

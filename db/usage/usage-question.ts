@@ -1,20 +1,11 @@
 import type { CountedValue } from '../../shared/metering/aggregation.ts'
-import type { AggregationName } from '../../shared/metering/aggregations.ts'
-import type { UnitRounding } from '../../shared/metering/rounding.ts'
+import type { CountedMetric } from '../../shared/metering/count-event.ts'
+import type { MeasuredMetric } from '../../shared/metering/measure-usage.ts'
 import type { UsagePart } from '../../shared/metering/usage-part.ts'
-import type { Exact } from '../../shared/money/decimal.ts'
 
 /** What reading usage needs to know of a billable metric. */
-export interface UsageMetric {
-  readonly id: string
-  readonly eventCode: string
-  readonly aggregation: AggregationName
-  readonly fieldName: string | null
+export interface UsageMetric extends CountedMetric, MeasuredMetric {
   readonly recurring: boolean
-  readonly rounding: UnitRounding | null
-  readonly percentile: Exact | null
-  readonly generation: number
-  readonly dimensionKeys: readonly string[]
 }
 
 /** One question: what a metric read for a customer in a half-open range of time. */

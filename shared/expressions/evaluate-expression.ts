@@ -1,14 +1,25 @@
 import { decimalOf } from '../json/exact-json.ts'
 import { propertyAt } from '../metering/property.ts'
-import { decimal, Exact, ZERO } from '../money/decimal.ts'
-import type { BinaryOperator, EventsFunction, Expression, Value, ValueFunction } from './expression.ts'
+import { Exact, ZERO } from '../money/decimal.ts'
+import { applyFunction } from './apply-function.ts'
+import { applyOverEvents } from './apply-over-events.ts'
+import { bounded } from './bounded.ts'
+import type { BinaryOperator, Expression, Value } from './expression.ts'
 
 /** What the names of an expression stand for. */
 export interface Scope {
   readonly names: Readonly<Record<string, Value>>
   readonly objects: Readonly<Record<string, Readonly<Record<string, unknown>>>>
-  /** The scope of each event, laid over this one; for functions over events. */
+  /** The scope of each event, in order of time, laid over this one; for functions over events. */
   readonly events?: readonly Scope[]
+  /** Is told what counted as zero without being a number. */
+  readonly onFault?: (fault: EvaluationFault) => void
+}
+
+/** Something in an evaluation that has no number of its own. */
+export interface EvaluationFault {
+  readonly type: 'value_missing' | 'value_not_a_number' | 'division_by_zero'
+  readonly details: Readonly<Record<string, string>>
 }
 
 /**
@@ -35,31 +46,66 @@ export function evaluateExpression(expression: Expression, scope: Scope): Value 
         scope,
       )
     case 'call':
-      return apply(
-        expression.function,
-        expression.operands.map((operand) => evaluateNumber(operand, scope)),
-      )
+      return expression.function === 'concat'
+        ? expression.operands.map((operand) => evaluateText(operand, scope)).join('')
+        : applyFunction(
+            expression.function,
+            expression.operands.map((operand) => evaluateNumber(operand, scope)),
+          )
     case 'overEvents':
-      return evaluateOverEvents(expression.function, expression.operand, scope)
+      return applyOverEvents(expression.function, evaluateForEvents(expression.operand, scope))
   }
 }
 
 /** The value of an expression as a number; what is none is zero. */
 export function evaluateNumber(expression: Expression, scope: Scope): Exact {
-  return numberOf(evaluateExpression(expression, scope))
+  const value = evaluateExpression(expression, scope)
+  if (value instanceof Exact) return value
+  const number = numberOf(value)
+  if (number === undefined) scope.onFault?.(faultOf(expression, value))
+  return number ?? ZERO
+}
+
+/** The value of an expression that must have one: that there is none is told to `onFault`. */
+export function evaluatePresent(expression: Expression, scope: Scope): Value {
+  const value = evaluateExpression(expression, scope)
+  if (value === null) scope.onFault?.(faultOf(expression, value))
+  return value
+}
+
+function evaluateText(expression: Expression, scope: Scope): string {
+  const value = evaluatePresent(expression, scope)
+  return value instanceof Exact ? value.toFixed() : String(value ?? '')
+}
+
+function evaluateForEvents(operand: Expression, scope: Scope): { value: Value; number: Exact; isTrue: boolean }[] {
+  return (scope.events ?? []).map((event) => {
+    const value = evaluateExpression(operand, {
+      names: { ...scope.names, ...event.names },
+      objects: { ...scope.objects, ...event.objects },
+    })
+    return { value, number: numberOf(value) ?? ZERO, isTrue: isTrue(value) }
+  })
 }
 
 function evaluateBinary(operator: BinaryOperator, left: Expression, right: Expression, scope: Scope): Value {
-  const one = evaluateExpression(left, scope)
-  if (operator === '&&') return isTrue(one) && isTrue(evaluateExpression(right, scope))
-  if (operator === '||') return isTrue(one) || isTrue(evaluateExpression(right, scope))
-  const other = evaluateExpression(right, scope)
-  if (operator === '==') return areEqual(one, other)
-  if (operator === '!=') return !areEqual(one, other)
-  return compute(operator, numberOf(one), numberOf(other))
+  switch (operator) {
+    case '&&':
+      return isTrue(evaluateExpression(left, scope)) && isTrue(evaluateExpression(right, scope))
+    case '||':
+      return isTrue(evaluateExpression(left, scope)) || isTrue(evaluateExpression(right, scope))
+    case '==':
+      return areEqual(evaluateExpression(left, scope), evaluateExpression(right, scope))
+    case '!=':
+      return !areEqual(evaluateExpression(left, scope), evaluateExpression(right, scope))
+    default:
+      return compute(operator, evaluateNumber(left, scope), evaluateNumber(right, scope), scope)
+  }
 }
 
-function compute(operator: Exclude<BinaryOperator, '&&' | '||' | '==' | '!='>, one: Exact, other: Exact): Value {
+type NumberOperator = Exclude<BinaryOperator, '&&' | '||' | '==' | '!='>
+
+function compute(operator: NumberOperator, one: Exact, other: Exact, scope: Scope): Value {
   switch (operator) {
     case '+':
       return bounded(one.plus(other))
@@ -68,9 +114,10 @@ function compute(operator: Exclude<BinaryOperator, '&&' | '||' | '==' | '!='>, o
     case '*':
       return bounded(one.times(other))
     case '/':
-      return other.isZero() ? ZERO : bounded(one.div(other))
     case '%':
-      return other.isZero() ? ZERO : bounded(one.mod(other))
+      if (!other.isZero()) return bounded(operator === '/' ? one.div(other) : one.mod(other))
+      scope.onFault?.({ type: 'division_by_zero', details: {} })
+      return ZERO
     case '<':
       return one.lessThan(other)
     case '<=':
@@ -82,54 +129,15 @@ function compute(operator: Exclude<BinaryOperator, '&&' | '||' | '==' | '!='>, o
   }
 }
 
-function apply(name: ValueFunction, operands: readonly Exact[]): Exact {
-  const [first = ZERO, second = ZERO] = operands
-  switch (name) {
-    case 'min':
-      return Exact.min(...operands)
-    case 'max':
-      return Exact.max(...operands)
-    case 'abs':
-      return first.abs()
-    case 'round':
-      return first.toDecimalPlaces(places(second), Exact.ROUND_HALF_UP)
-    case 'ceil':
-      return first.toDecimalPlaces(places(second), Exact.ROUND_CEIL)
-    case 'floor':
-      return first.toDecimalPlaces(places(second), Exact.ROUND_FLOOR)
-  }
+function faultOf(expression: Expression, value: string | boolean | null): EvaluationFault {
+  const field = fieldOf(expression)
+  if (value === null) return { type: 'value_missing', details: field }
+  return { type: 'value_not_a_number', details: { ...field, value: JSON.stringify(value).slice(0, 200) } }
 }
 
-function evaluateOverEvents(name: EventsFunction, operand: Expression, scope: Scope): Exact {
-  const values = (scope.events ?? []).map((event) =>
-    evaluateExpression(operand, {
-      names: { ...scope.names, ...event.names },
-      objects: { ...scope.objects, ...event.objects },
-    }),
-  )
-  switch (name) {
-    case 'sum':
-      return bounded(values.reduce<Exact>((sum, value) => sum.plus(numberOf(value)), ZERO))
-    case 'count':
-      return decimal(BigInt(values.filter(isTrue).length))
-    case 'largest':
-      return values.length === 0 ? ZERO : values.map(numberOf).reduce((one, other) => Exact.max(one, other))
-    case 'smallest':
-      return values.length === 0 ? ZERO : values.map(numberOf).reduce((one, other) => Exact.min(one, other))
-  }
-}
-
-// Far beyond all money and all fractions of it: it only bounds what a hostile chain of products can cost.
-const GREATEST = new Exact('1e200')
-const SMALLEST_EXPONENT = -200
-
-function bounded(number: Exact): Exact {
-  if (number.abs().greaterThan(GREATEST)) return number.isNegative() ? GREATEST.negated() : GREATEST
-  return number.e < SMALLEST_EXPONENT ? ZERO : number
-}
-
-function places(number: Exact): number {
-  return Exact.min(Exact.max(number.trunc(), 0), 30).toNumber()
+function fieldOf(expression: Expression): { field?: string } {
+  if (expression.kind === 'property') return { field: `${expression.of}.${expression.path}` }
+  return expression.kind === 'name' ? { field: expression.name } : {}
 }
 
 /** A JSON value: numbers stay as they were written, and what is neither number, text nor truth is not there. */
@@ -138,9 +146,9 @@ function valueOf(value: unknown): Value {
   return decimalOf(value) ?? null
 }
 
-function numberOf(value: Value): Exact {
+function numberOf(value: Value): Exact | undefined {
   if (value instanceof Exact) return value
-  return typeof value === 'boolean' ? new Exact(value ? 1 : 0) : (decimalOf(value) ?? ZERO)
+  return typeof value === 'boolean' ? new Exact(value ? 1 : 0) : decimalOf(value)
 }
 
 function isTrue(value: Value): boolean {

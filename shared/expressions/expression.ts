@@ -30,8 +30,9 @@ export type UnaryOperator = (typeof UNARY_OPERATORS)[number]
 export const BINARY_OPERATORS = ['+', '-', '*', '/', '%', '<', '<=', '>', '>=', '==', '!=', '&&', '||'] as const
 export type BinaryOperator = (typeof BINARY_OPERATORS)[number]
 
-/** Functions of numbers, with the least and the greatest number of operands. */
+/** Functions of values, with the least and the greatest number of operands; `concat` joins texts, the others compute. */
 export const VALUE_FUNCTIONS = {
+  concat: [1, 20],
   min: [1, 20],
   max: [1, 20],
   abs: [1, 1],
@@ -42,23 +43,28 @@ export const VALUE_FUNCTIONS = {
 export type ValueFunction = keyof typeof VALUE_FUNCTIONS
 
 /** Functions that evaluate their one operand for each event. */
-export const EVENTS_FUNCTIONS = ['sum', 'count', 'largest', 'smallest'] as const
+export const EVENTS_FUNCTIONS = ['sum', 'count', 'largest', 'smallest', 'latest', 'distinct'] as const
 export type EventsFunction = (typeof EVENTS_FUNCTIONS)[number]
+
+/** What is evaluated for each event: the functions over events in the expression, from left to right. */
+export function partsOverEvents(expression: Expression): readonly (Expression & { kind: 'overEvents' })[] {
+  switch (expression.kind) {
+    case 'overEvents':
+      return [expression]
+    case 'unary':
+      return partsOverEvents(expression.operand)
+    case 'binary':
+      return [expression.left, expression.right].flatMap(partsOverEvents)
+    case 'choice':
+      return [expression.test, expression.whenTrue, expression.whenFalse].flatMap(partsOverEvents)
+    case 'call':
+      return expression.operands.flatMap(partsOverEvents)
+    default:
+      return []
+  }
+}
 
 /** Whether any part of the expression is evaluated for each event. */
 export function readsEvents(expression: Expression): boolean {
-  switch (expression.kind) {
-    case 'overEvents':
-      return true
-    case 'unary':
-      return readsEvents(expression.operand)
-    case 'binary':
-      return readsEvents(expression.left) || readsEvents(expression.right)
-    case 'choice':
-      return [expression.test, expression.whenTrue, expression.whenFalse].some(readsEvents)
-    case 'call':
-      return expression.operands.some(readsEvents)
-    default:
-      return false
-  }
+  return partsOverEvents(expression).length > 0
 }

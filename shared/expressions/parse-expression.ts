@@ -8,6 +8,8 @@ export interface Vocabulary {
   readonly names: readonly string[]
   /** Objects whose properties may be named: `properties.region`, `properties["my key"]`. */
   readonly objects: readonly string[]
+  /** May stand before all of them: with `event`, `event.properties.region` is `properties.region`. */
+  readonly prefix?: string
   /** The same inside of a function over events; absent where there are no such functions. */
   readonly ofEvents?: { readonly names: readonly string[]; readonly objects: readonly string[] }
 }
@@ -16,6 +18,8 @@ export interface Vocabulary {
 export interface ExpressionFault {
   readonly type: 'expression_syntax' | 'expression_unknown' | 'expression_too_long'
   readonly msg: string
+  /** Where it is, counted from 1; absent when it is nowhere in particular. */
+  readonly position?: number
 }
 
 export type ParsedExpression = { readonly expression: Expression } | { readonly fault: ExpressionFault }
@@ -35,21 +39,37 @@ export function parseExpression(text: string, vocabulary: Vocabulary): ParsedExp
   try {
     return { expression: new TreeReader(vocabulary).read(jsep(text)) }
   } catch (error) {
-    if (error instanceof Refusal) return { fault: error.fault }
-    return faultOf('expression_syntax', `cannot be read: ${error instanceof Error ? error.message : 'bad syntax'}`)
+    if (error instanceof Refusal) return faultOf(error.type, error.message, positionOf(text, error.word))
+    // What the library throws says where it stopped.
+    const { description, index } = error as { description?: string; index?: number }
+    const position = index === undefined ? undefined : Math.min(index + 1, Math.max(text.length, 1))
+    return faultOf('expression_syntax', `cannot be read: ${description ?? 'bad syntax'}`, position)
   }
 }
 
-function faultOf(type: ExpressionFault['type'], msg: string): { readonly fault: ExpressionFault } {
-  return { fault: { type, msg } }
+function faultOf(type: ExpressionFault['type'], msg: string, position?: number): { readonly fault: ExpressionFault } {
+  return { fault: { type, msg, ...(position === undefined ? {} : { position }) } }
+}
+
+/** Counted from 1: where the word first stands outside of quotes. The parts of the tree do not know where they stood. */
+function positionOf(text: string, word: string | undefined): number | undefined {
+  if (word === undefined) return undefined
+  for (const token of text.matchAll(/"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[\p{L}\p{N}_$]+|[^\p{L}\p{N}_$\s"']+/gu)) {
+    const [found] = token
+    if (found === word || (!/[\p{L}\p{N}_$]/u.test(word) && found.includes(word))) return token.index + 1
+  }
+  return undefined
 }
 
 class Refusal extends Error {
-  readonly fault: ExpressionFault
+  readonly type: ExpressionFault['type']
+  /** What of the text is at fault. */
+  readonly word: string | undefined
 
-  constructor(type: ExpressionFault['type'], msg: string) {
+  constructor(type: ExpressionFault['type'], msg: string, word?: string) {
     super(msg)
-    this.fault = { type, msg }
+    this.type = type
+    this.word = word
   }
 }
 
@@ -105,24 +125,32 @@ class TreeReader {
       object = member.object
     }
     if (object.type !== 'Identifier') throw new Refusal('expression_syntax', 'has a property of what has none')
-    return { kind: 'property', of: this.#known((object as jsep.Identifier).name, 'objects'), path: keys.join('.') }
+    const isPrefixed = (object as jsep.Identifier).name === this.#vocabulary.prefix
+    const [of = '', ...path] = isPrefixed ? keys : [(object as jsep.Identifier).name, ...keys]
+    if (path.length === 0) return { kind: 'name', name: this.#known(of, 'names') }
+    return { kind: 'property', of: this.#known(of, 'objects'), path: path.join('.') }
   }
 
   #readCall({ callee, arguments: operands }: jsep.CallExpression): Expression {
-    const name = callee.type === 'Identifier' ? (callee as jsep.Identifier).name : ''
+    const written = callee.type === 'Identifier' ? (callee as jsep.Identifier).name : ''
+    // ROUND is round: expressions of other systems write functions in capitals.
+    const name = written.toLowerCase()
     const [first, ...others] = operands
     if (isOneOf(EVENTS_FUNCTIONS, name) && this.#vocabulary.ofEvents !== undefined && !this.#isOverEvents) {
-      if (first === undefined || others.length > 0) throw new Refusal('expression_syntax', `${name} takes one operand`)
+      if (first === undefined || others.length > 0) {
+        throw new Refusal('expression_syntax', `${name} takes one operand`, written)
+      }
       return { kind: 'overEvents', function: name, operand: this.#readOverEvents(first) }
     }
     if (!Object.hasOwn(VALUE_FUNCTIONS, name)) {
       const where = isOneOf(EVENTS_FUNCTIONS, name) ? ' here' : ''
-      throw new Refusal('expression_unknown', `"${name}" is not a function${where}; known are ${this.#functions()}`)
+      const msg = `"${written}" is not a function${where}; known are ${this.#functions()}`
+      throw new Refusal('expression_unknown', msg, written)
     }
     const known = name as keyof typeof VALUE_FUNCTIONS
     const [least, greatest] = VALUE_FUNCTIONS[known]
     if (operands.length < least || operands.length > greatest) {
-      throw new Refusal('expression_syntax', `${name} takes ${least} to ${greatest} operands`)
+      throw new Refusal('expression_syntax', `${name} takes ${least} to ${greatest} operands`, written)
     }
     return { kind: 'call', function: known, operands: operands.map((operand) => this.read(operand)) }
   }
@@ -139,7 +167,8 @@ class TreeReader {
     const known = [...this.#vocabulary[kind], ...ofEvents]
     if (known.includes(name)) return name
     const what = kind === 'names' ? 'a name' : 'an object'
-    throw new Refusal('expression_unknown', `"${name}" is not ${what} here; known are ${known.join(', ') || 'none'}`)
+    const msg = `"${name}" is not ${what} here; known are ${known.join(', ') || 'none'}`
+    throw new Refusal('expression_unknown', msg, name)
   }
 
   #functions(): string {
@@ -159,13 +188,13 @@ function keyOf({ computed, property, optional }: jsep.MemberExpression): string 
 function constantOf({ value, raw }: jsep.Literal): Expression {
   if (typeof value === 'string' || typeof value === 'boolean') return { kind: 'constant', value }
   const number = typeof value === 'number' ? parseDecimal(raw) : undefined
-  if (number === undefined) throw new Refusal('expression_syntax', `${raw} is not a decimal of at most 30 digits`)
+  if (number === undefined) throw new Refusal('expression_syntax', `${raw} is not a decimal of at most 30 digits`, raw)
   return { kind: 'constant', value: number }
 }
 
 function oneOf<T extends string>(known: readonly T[], text: string): T {
   if (isOneOf(known, text)) return text
-  throw new Refusal('expression_unknown', `"${text}" is not an operator here; known are ${known.join(' ')}`)
+  throw new Refusal('expression_unknown', `"${text}" is not an operator here; known are ${known.join(' ')}`, text)
 }
 
 function isOneOf<T extends string>(known: readonly T[], text: string): text is T {

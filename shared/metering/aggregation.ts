@@ -1,11 +1,14 @@
 import type { Exact } from '../money/decimal.ts'
-import type { UsageEvent } from './usage-event.ts'
 import type { UsagePart } from './usage-part.ts'
 
 /** What one event adds to a metric: a value, as decimal text or, for distinct counts, the item; or why it cannot. */
-export type Contribution =
-  | { readonly value: string }
-  | { readonly reason: 'value_missing' | 'value_not_a_number'; readonly details: Readonly<Record<string, unknown>> }
+export type Contribution = { readonly value: string } | Unusable
+
+/** Why a metric cannot use an event. */
+export interface Unusable {
+  readonly reason: 'value_missing' | 'value_not_a_number' | 'expression_failed'
+  readonly details: Readonly<Record<string, unknown>>
+}
 
 /** Parts of a rollup beside count and sum. */
 export type StoredPart = 'max' | 'min' | 'timeSum' | 'latest'
@@ -30,14 +33,20 @@ export interface CountedValue {
 export interface AggregationOptions {
   /** From 0 to 100; for `percentile`. */
   readonly percentile: Exact | null
+  /** For `custom`. */
+  readonly expression: string | null
 }
 
 interface AnyAggregation {
-  /** Whether the metric must name a field of the properties. */
-  readonly needsField: boolean
+  /**
+   * What is read of an event: nothing; a value, from a field of the properties or from an expression over the event; or
+   * what an expression over all events of the period asks for.
+   */
+  readonly reads: 'nothing' | 'value' | 'events'
   /** Whether usage may be carried over from period to period. */
   readonly mayRecur: boolean
-  contribution(event: Pick<UsageEvent, 'properties'>, fieldName: string | null): Contribution
+  /** What an event adds by the value that was read of it; `field` is where the value stood. */
+  contribution(value: unknown, field: string): Contribution
 }
 
 /** Units follow from sums that merge in any order, so a period of any size is read from few rows. */

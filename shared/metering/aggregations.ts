@@ -1,6 +1,7 @@
 import type { Aggregation } from './aggregation.ts'
 import { average } from './average.ts'
 import { count } from './count.ts'
+import { custom } from './custom.ts'
 import { maximum, minimum } from './extremes.ts'
 import { latest } from './latest.ts'
 import { percentile } from './percentile.ts'
@@ -19,6 +20,7 @@ export const AGGREGATIONS = {
   weighted_sum: weightedSum,
   unique_count: uniqueCount,
   percentile,
+  custom,
 } as const satisfies Record<string, Aggregation>
 
 export type AggregationName = keyof typeof AGGREGATIONS

@@ -5,7 +5,7 @@ import { numericContribution } from './numeric-contribution.ts'
 /** Units are the mean of a field over the events; without any, none. */
 export const average: RollupAggregation = {
   source: 'rollups',
-  needsField: true,
+  reads: 'value',
   mayRecur: false,
   stores: [],
   contribution: numericContribution,

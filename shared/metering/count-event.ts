@@ -1,15 +1,14 @@
 import { decimalText } from '../json/exact-json.ts'
-import type { StoredPart } from './aggregation.ts'
-import { type AggregationName, aggregationOf } from './aggregations.ts'
+import type { StoredPart, Unusable } from './aggregation.ts'
+import { aggregationOf } from './aggregations.ts'
+import { contributionOf, type ReadDefinition } from './contribution.ts'
 import { propertyAt } from './property.ts'
 import type { UsageEvent } from './usage-event.ts'
 
 /** What counting needs to know of a billable metric. */
-export interface CountedMetric {
+export interface CountedMetric extends ReadDefinition {
   readonly id: string
   readonly eventCode: string
-  readonly aggregation: AggregationName
-  readonly fieldName: string | null
   readonly generation: number
   /** Properties whose values tell series apart. */
   readonly dimensionKeys: readonly string[]
@@ -43,7 +42,7 @@ export interface CountedEvent {
 
 export interface UnusableEvent {
   readonly metricId: string | null
-  readonly reason: 'metric_not_found' | 'value_missing' | 'value_not_a_number'
+  readonly reason: 'metric_not_found' | Unusable['reason']
   readonly details: Readonly<Record<string, unknown>>
 }
 
@@ -58,7 +57,7 @@ export function countEvent(event: UsageEvent, metricsOfCode: readonly CountedMet
   const contributions: { metric: CountedMetric; value: string }[] = []
   const unusable: UnusableEvent[] = []
   for (const metric of metricsOfCode) {
-    const contribution = aggregationOf(metric.aggregation).contribution(event, metric.fieldName)
+    const contribution = contributionOf(event, metric)
     if ('value' in contribution) contributions.push({ metric, value: contribution.value })
     else unusable.push({ metricId: metric.id, ...contribution })
   }

@@ -4,7 +4,7 @@ import type { RollupAggregation } from './aggregation.ts'
 /** Every event is one unit. */
 export const count: RollupAggregation = {
   source: 'rollups',
-  needsField: false,
+  reads: 'nothing',
   mayRecur: false,
   stores: [],
   contribution: () => ({ value: '1' }),

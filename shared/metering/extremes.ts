@@ -5,7 +5,7 @@ import { numericContribution } from './numeric-contribution.ts'
 /** Units are the largest value of a field; it may be negative, and without events there are none. */
 export const maximum: RollupAggregation = {
   source: 'rollups',
-  needsField: true,
+  reads: 'value',
   mayRecur: false,
   stores: ['max'],
   contribution: numericContribution,

@@ -5,7 +5,7 @@ import { numericContribution } from './numeric-contribution.ts'
 /** Units are the value with the latest time; of equal times the last to arrive. Below zero there are none. */
 export const latest: RollupAggregation = {
   source: 'rollups',
-  needsField: true,
+  reads: 'value',
   mayRecur: false,
   stores: ['latest'],
   contribution: numericContribution,

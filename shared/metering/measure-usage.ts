@@ -1,14 +1,13 @@
 import type { Exact } from '../money/decimal.ts'
-import type { CountedValue, UsageWindow } from './aggregation.ts'
+import type { AggregationOptions, CountedValue, UsageWindow } from './aggregation.ts'
 import { type AggregationName, aggregationOf } from './aggregations.ts'
 import { roundUnits, type UnitRounding } from './rounding.ts'
 import { mergeParts, NO_USAGE, type UsagePart } from './usage-part.ts'
 
 /** What the units of a metric depend on beside its usage. */
-export interface MeasuredMetric {
+export interface MeasuredMetric extends AggregationOptions {
   readonly aggregation: AggregationName
   readonly rounding: UnitRounding | null
-  readonly percentile: Exact | null
 }
 
 /** Pieces of usage that belong together: what the window saw, and what was carried over into it. */

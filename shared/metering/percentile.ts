@@ -6,7 +6,7 @@ import { numericContribution } from './numeric-contribution.ts'
 /** Units are the value below or at which the stated share of all values lies, by nearest rank: the ⌈p/100 × n⌉-th. */
 export const percentile: EventAggregation = {
   source: 'events',
-  needsField: true,
+  reads: 'value',
   mayRecur: false,
   contribution: numericContribution,
   units: (events, options) => {

@@ -4,7 +4,7 @@ import { numericContribution } from './numeric-contribution.ts'
 /** Units are the sum of a field; recurring, the sum of all there ever was. */
 export const sum: RollupAggregation = {
   source: 'rollups',
-  needsField: true,
+  reads: 'value',
   mayRecur: true,
   stores: [],
   contribution: numericContribution,

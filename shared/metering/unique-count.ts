@@ -1,8 +1,6 @@
-import { assert } from '../errors.ts'
 import { decimalText } from '../json/exact-json.ts'
 import { decimal } from '../money/decimal.ts'
 import type { Contribution, CountedValue, EventAggregation } from './aggregation.ts'
-import { propertyAt } from './property.ts'
 
 /**
  * Units are the distinct values of a field. An event with `operation_type` `remove` takes its item away again; removing
@@ -10,14 +8,12 @@ import { propertyAt } from './property.ts'
  */
 export const uniqueCount: EventAggregation = {
   source: 'events',
-  needsField: true,
+  reads: 'value',
   mayRecur: true,
-  contribution: ({ properties }, fieldName): Contribution => {
-    assert(fieldName !== null, 'a distinct count has no field')
-    const value = propertyAt(properties, fieldName)
-    if (value === undefined || value === null) return { reason: 'value_missing', details: { field: fieldName } }
-    return { value: decimalText(value) ?? JSON.stringify(value) }
-  },
+  contribution: (value, field): Contribution =>
+    value === undefined || value === null
+      ? { reason: 'value_missing', details: { field } }
+      : { value: decimalText(value) ?? JSON.stringify(value) },
   // Whatever came before, the last operation on an item says whether it is there.
   units: (events) => {
     const present = new Map<string, boolean>()

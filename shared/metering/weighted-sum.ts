@@ -9,7 +9,7 @@ import { numericContribution } from './numeric-contribution.ts'
  */
 export const weightedSum: RollupAggregation = {
   source: 'rollups',
-  needsField: true,
+  reads: 'value',
   mayRecur: true,
   stores: ['timeSum'],
   contribution: numericContribution,

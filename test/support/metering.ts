@@ -34,14 +34,16 @@ export async function insertMetric(
     code: string
     aggregation: AggregationName
     fieldName?: string
+    expression?: string
     eventCode?: string
     percentile?: string
     dimensionKeys?: readonly string[]
   },
 ): Promise<string> {
   const { rows } = await pool.query<{ id: string }>(
-    `insert into billable_metrics (organization_id, code, name, aggregation, field_name, event_code, percentile, dimension_keys)
-     values ($1, $2, $2, $3, $4, $5, $6, $7) returning id`,
+    `insert into billable_metrics (organization_id, code, name, aggregation, field_name, event_code, percentile, dimension_keys,
+       expression)
+     values ($1, $2, $2, $3, $4, $5, $6, $7, $8) returning id`,
     [
       organizationId,
       metric.code,
@@ -50,6 +52,7 @@ export async function insertMetric(
       metric.eventCode ?? metric.code,
       metric.percentile ?? null,
       metric.dimensionKeys ?? [],
+      metric.expression ?? null,
     ],
   )
   return rows[0]?.id ?? ''

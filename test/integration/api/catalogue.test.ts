@@ -74,6 +74,7 @@ describe('billable metrics', () => {
       description: null,
       aggregation: 'count',
       field_name: null,
+      expression: null,
       event_code: 'requests',
       recurring: false,
       rounding: null,
@@ -121,7 +122,13 @@ describe('billable metrics', () => {
     expect([answer.status, answer.body]).toEqual([
       422,
       {
-        detail: [{ loc: ['body', 'field_name'], msg: 'is required when the aggregation is sum', type: 'missing' }],
+        detail: [
+          {
+            loc: ['body', 'field_name'],
+            msg: 'is required when the aggregation is sum, or an expression',
+            type: 'missing',
+          },
+        ],
         code: 'validation_error',
       },
     ])

@@ -42,6 +42,7 @@ async function metricOf(code: string): Promise<UsageMetric> {
     ...row,
     eventCode: 'aggregated',
     fieldName: 'v',
+    expression: null,
     recurring: false,
     rounding: null,
     percentile: row.percentile === null ? null : decimal(row.percentile),

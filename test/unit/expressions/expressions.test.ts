@@ -45,6 +45,11 @@ describe('an expression', () => {
     ['round(2.5)', '3'],
     ['ceil(1.01) + floor(1.99)', '3'],
     ['floor(1.999, 2)', '1.99'],
+    ['ROUND(1255, -1) + Ceil(1201, -2)', '2560'],
+    ['concat("a-", 1.50, true, constants.rate)', 'a-1.5true0.25'],
+    ["concat('a', 'b') == 'ab'", 'true'],
+    ['latest(value) - distinct(properties.model)', '1'],
+    ['distinct(value > 1)', '2'],
     ['constants.rate * units', '2.5'],
     ['constants["rate"] * units', '2.5'],
     ['sum(value)', '6'],
@@ -118,8 +123,60 @@ describe('is refused', () => {
   test('with a message that names what is known', () => {
     expect(evaluate('price * 2')).toBe('expression_unknown: "price" is not a name here; known are units')
     expect(evaluate('pow(2, 3)')).toBe(
-      'expression_unknown: "pow" is not a function; known are min, max, abs, round, ceil, floor, sum, count, largest, smallest',
+      'expression_unknown: "pow" is not a function; known are concat, min, max, abs, round, ceil, floor, sum, count, largest, smallest, latest, distinct',
     )
+  })
+})
+
+describe('a fault says where it is,', () => {
+  test.each([
+    ['1 + unitz', 5],
+    ['"unitz" == unitz', 12],
+    ["'it\\'s unitz' == unitz", 18],
+    ['units + pow(2)', 9],
+    ['units ** 2', 7],
+    ['round(1, 2, 3)', 1],
+    ['1 + (2 * ', 9],
+    ['units = 5', 7],
+    ['1 + 1e999', 5],
+  ])('%s', (text, position) => {
+    expect(parseExpression(text, VOCABULARY)).toMatchObject({ fault: { position } })
+  })
+})
+
+test('a prefix may stand before every name, and does not widen what is known', () => {
+  const vocabulary: Vocabulary = { prefix: 'event', names: ['code'], objects: ['properties'] }
+  const read = (text: string) => parseExpression(text, vocabulary)
+  expect(read('event.properties.a.b')).toEqual(read('properties.a.b'))
+  expect(read('event.code')).toEqual(read('code'))
+  for (const text of ['event', 'event.other', 'event.event.code', 'event.properties', 'event.code.length']) {
+    expect(read(text), text).toMatchObject({ fault: { type: 'expression_unknown' } })
+  }
+})
+
+describe('what counted as zero is told,', () => {
+  test.each([
+    ['constants.missing + 1', ['value_missing constants.missing']],
+    ['-constants.name', ['value_not_a_number constants.name']],
+    [
+      'round(constants.missing) + constants.name',
+      ['value_missing constants.missing', 'value_not_a_number constants.name'],
+    ],
+    ['units / 0', ['division_by_zero']],
+    ['units % (1 - 1)', ['division_by_zero']],
+    ['concat("a", constants.missing)', ['value_missing constants.missing']],
+    ['constants.missing == 1 || !constants.missing ? 1 : constants.name + 1', []],
+    ['true + 1', []],
+  ])('%s: %j', (text, expected) => {
+    const result = parseExpression(text, VOCABULARY)
+    if ('fault' in result) throw new Error(result.fault.msg)
+    const faults: string[] = []
+    evaluateExpression(result.expression, {
+      names: { units: decimal('10') },
+      objects: { constants: { name: 'x' } },
+      onFault: ({ type, details }) => faults.push([type, details['field']].filter(Boolean).join(' ')),
+    })
+    expect(faults).toEqual(expected)
   })
 })
 

@@ -14,6 +14,7 @@ const sumOf = (fieldName: string): CountedMetric => ({
   eventCode: 'k',
   aggregation: 'sum',
   fieldName,
+  expression: null,
   generation: 1,
   dimensionKeys: [],
 })
