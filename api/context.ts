@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Connection, OrganizationTransaction } from '../db/connection.ts'
 import { withOrganization } from '../db/connection.ts'
 import type { Producer } from '../queues/producer.ts'
+import type { WebhookSettings } from '../shared/webhooks/webhook-settings.ts'
 import type { IngestBuffer } from './events/ingest-buffer.ts'
 import type { OrganizationClock } from './events/organization-clock.ts'
 
@@ -14,6 +15,7 @@ export interface ApiContext {
   readonly organizationClock: OrganizationClock
   /** Signs the operators' sessions. */
   readonly secret: string
+  readonly webhooks: WebhookSettings
 }
 
 /** The routes of one resource. */

@@ -22,6 +22,7 @@ const TAGS = [
   ['Invoices', 'What was billed, explained to the last step.'],
   ['Issuers', 'Who sends the invoices: numbers, grace and terms.'],
   ['Organization', 'The tenant of the key.'],
+  ['Webhooks', 'What happens, sent to you and signed.'],
   ['Test clocks', 'Time that moves when it is told to.'],
   ['Health', 'For whoever watches the process.'],
 ] as const

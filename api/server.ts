@@ -27,6 +27,8 @@ import { planRoutes } from './routes/plans.ts'
 import { subscriptionRoutes } from './routes/subscriptions.ts'
 import { testClockRoutes } from './routes/test-clocks.ts'
 import { transactionRoutes } from './routes/transactions.ts'
+import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts'
+import { webhookMessageRoutes } from './routes/webhook-messages.ts'
 import { validatorCompiler } from './validation.ts'
 
 const ROUTES: readonly Routes[] = [
@@ -48,6 +50,8 @@ const ROUTES: readonly Routes[] = [
   agentStoreRoutes,
   transactionRoutes,
   testClockRoutes,
+  webhookEndpointRoutes,
+  webhookMessageRoutes,
 ]
 
 /** The whole HTTP surface, not listening yet. */

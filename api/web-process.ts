@@ -5,6 +5,7 @@ import { createConnection, createPool } from '../db/connection.ts'
 import { openQueueBackend, type QueueBackend } from '../queues/backend.ts'
 import { Producer } from '../queues/producer.ts'
 import type { Config } from '../shared/config.ts'
+import { webhookSettings } from '../shared/webhooks/webhook-settings.ts'
 import type { ApiContext } from './context.ts'
 import { IngestBuffer } from './events/ingest-buffer.ts'
 import { OrganizationClock } from './events/organization-clock.ts'
@@ -45,6 +46,7 @@ function createContext(config: Config, pool: DatabasePool, producer: Producer): 
     ingestBuffer: new IngestBuffer((payload) => producer.enqueue('aggregate-usage', payload)),
     organizationClock: new OrganizationClock(connection),
     secret: config.secret,
+    webhooks: webhookSettings(config),
   }
 }
 

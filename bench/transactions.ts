@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { Pool } from 'pg'
 import { createOrganization } from '../db/organizations.ts'
-import { insertSingly, sideTables } from './transactions/single-inserts.ts'
-import { sendTransactions, untilAllPosted } from './transactions/send-transactions.ts'
 import { BenchService } from './transactions/bench-service.ts'
+import { sendTransactions, untilAllPosted } from './transactions/send-transactions.ts'
+import { insertSingly, sideTables } from './transactions/single-inserts.ts'
 
 const USAGE = 'npm run bench:transactions -- [--count N] [--connections N] [--json]'
 

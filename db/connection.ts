@@ -30,6 +30,8 @@ export function createPool({ url, role, max }: { url: string; role: DatabaseRole
         oid === TIMESTAMP_WITH_TIME_ZONE && format !== 'binary' ? parseInstant : types.getTypeParser(oid, format),
     },
   })
+  // Every queue on Postgres listens to it.
+  pool.setMaxListeners(0)
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => undefined)
   // The same for a connection that breaks between two statements of a transaction: the next statement tells.

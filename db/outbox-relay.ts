@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Connection } from './connection.ts'
 import type { OutboxTopic } from './outbox.ts'
+import { insertWebhookMessages } from './webhooks/hand-over.ts'
 
 /** The oldest announcements that are not relayed yet, over all organizations. */
 export async function listUnrelayed(
@@ -17,8 +18,15 @@ export async function listUnrelayed(
   return rows.map(({ id, topic }) => ({ id, topic: topic as OutboxTopic }))
 }
 
-/** Marks announcements as relayed; they stay as the record of what happened. */
-export async function markRelayed(connection: Connection, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return
-  await connection.updateTable('outbox').set({ relayedAt: sql<string>`now()` }).where('id', 'in', ids).execute()
+/**
+ * Marks announcements as relayed and, in the same transaction, hands to the endpoints what they may hear of. They stay
+ * as the record of what happened. Answers with the number of messages made.
+ */
+export async function markRelayed(connection: Connection, ids: readonly string[]): Promise<number> {
+  if (ids.length === 0) return 0
+  return await connection.transaction().execute(async (transaction) => {
+    const messages = await insertWebhookMessages(transaction, ids)
+    await transaction.updateTable('outbox').set({ relayedAt: sql<string>`now()` }).where('id', 'in', ids).execute()
+    return messages
+  })
 }

@@ -1,22 +1,8 @@
+import type { WebhookEventType } from '../shared/webhooks/event-types.ts'
 import type { OrganizationTransaction } from './connection.ts'
 
-/** What the rest of the system may learn about; the relay turns each row into jobs. */
-export type OutboxTopic =
-  | 'billable_metric.created'
-  | 'customer.created'
-  | 'customer.updated'
-  | 'invoice.created'
-  | 'invoice.finalized'
-  | 'plan.archived'
-  | 'plan.created'
-  | 'plan.updated'
-  | 'subscription.activated'
-  | 'subscription.cancelled'
-  | 'subscription.created'
-  | 'subscription.ended'
-  | 'test_clock.advancing'
-  | 'test_clock.ready'
-  | 'transactions.accepted'
+/** What the rest of the system may learn about; the relay turns each row into jobs, and into a message for endpoints. */
+export type OutboxTopic = WebhookEventType | 'test_clock.advancing' | 'test_clock.ready' | 'transactions.accepted'
 
 export interface Announcement {
   readonly organizationId: number

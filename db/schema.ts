@@ -2,6 +2,7 @@ import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { Interval, NamedInterval } from '../shared/calendar/interval.ts'
 import type { AggregationName } from '../shared/metering/aggregations.ts'
 import type { AccountKind } from '../shared/transactions/movement.ts'
+import type { WebhookEventType } from '../shared/webhooks/event-types.ts'
 
 /** An instant: read as `Temporal.Instant`, written as its ISO text. */
 export type Instant = ColumnType<Temporal.Instant, string, string>
@@ -32,6 +33,9 @@ export type InvoiceStatus = 'draft' | 'finalized' | 'voided'
 export type InvoiceKind = 'subscription_create' | 'subscription_cycle'
 /** `recorded`: it moves no money, so nothing is posted. */
 export type TransactionStatus = 'pending' | 'posted' | 'recorded'
+/** Why nothing is sent to an endpoint: its owner said so, it answered that it is gone, or it failed for days. */
+export type WebhookDisabledReason = 'requested' | 'gone' | 'failing'
+export type WebhookDeliveryStatus = 'pending' | 'sending' | 'delivered' | 'failed'
 export type UnprocessedReason =
   | 'customer_not_found'
   | 'metric_not_found'
@@ -357,5 +361,44 @@ export interface Database {
     payload: JSONColumnType<Record<string, unknown>, string, string>
     createdAt: DefaultedInstant
     relayedAt: NullableInstant
+  }
+  webhookEndpoints: OfOrganization &
+    Stamped & {
+      id: GeneratedId
+      url: string
+      description: string | null
+      eventTypes: WebhookEventType[] | null
+      sealedSecret: Buffer
+      previousSealedSecret: Buffer | null
+      previousSecretEndsAt: NullableInstant
+      enabled: Generated<boolean>
+      disabledReason: WebhookDisabledReason | null
+      failingSince: NullableInstant
+    }
+  webhookMessages: OfOrganization & {
+    id: GeneratedId
+    outboxId: string
+    type: WebhookEventType
+    occurredAt: Instant
+    body: string | null
+    createdAt: DefaultedInstant
+  }
+  webhookDeliveries: OfOrganization &
+    Stamped & {
+      id: GeneratedId
+      webhookMessageId: string
+      webhookEndpointId: string
+      status: Generated<WebhookDeliveryStatus>
+      failures: Generated<number>
+      nextAttemptAt: NullableInstant
+      attemptId: string | null
+    }
+  webhookAttempts: OfOrganization & {
+    id: GeneratedId
+    webhookDeliveryId: string
+    startedAt: Instant
+    finishedAt: NullableInstant
+    responseStatus: number | null
+    error: string | null
   }
 }

@@ -50,6 +50,8 @@ export const QUEUES = {
   'rebuild-usage': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
   /** Posts every transaction that is pending. */
   'post-transactions': contract({ payload: Type.Object({}), partitions: 1, attempts: 20, backoffMs: 200 }),
+  /** Composes messages and sends what is due to webhook endpoints. */
+  'deliver-webhooks': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
   /** Turns outbox rows into jobs. */
   'relay-outbox': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
 } as const satisfies Record<string, QueueContract>

@@ -14,8 +14,10 @@ export interface Config {
   readonly redisDurability: 'always' | 'everysec'
   readonly host: string
   readonly port: number
-  /** Signs the operators' session cookies. */
+  /** Signs the operators' session cookies, and encrypts the secrets of webhook endpoints. */
   readonly secret: string
+  /** `allow` lets webhook endpoints be on this machine or in a private network. */
+  readonly webhookPrivateAddresses: 'refuse' | 'allow'
   readonly logLevel: string
 }
 
@@ -32,6 +34,7 @@ export function readConfig(environment: Environment): Config {
     host: environment['HOST'] ?? '127.0.0.1',
     port: integer(environment, 'PORT', { fallback: 3000, least: 0, most: 65_535 }),
     secret: required(environment, 'TABKEEPER_SECRET', 'the output of: openssl rand -hex 32'),
+    webhookPrivateAddresses: oneOf(environment, 'WEBHOOK_PRIVATE_ADDRESSES', ['refuse', 'allow']),
     logLevel: environment['LOG_LEVEL'] ?? 'info',
   }
 }

@@ -3,6 +3,7 @@ import { createConnection, createPool } from '../db/connection.ts'
 import { openQueueBackend } from '../queues/backend.ts'
 import { Producer } from '../queues/producer.ts'
 import { readConfig } from '../shared/config.ts'
+import { webhookSettings } from '../shared/webhooks/webhook-settings.ts'
 import { runWorker } from './run-worker.ts'
 import { WORKERS } from './workers.ts'
 
@@ -18,7 +19,9 @@ const config = readConfig(process.env)
 const log = pino({ level: config.logLevel })
 const pool = createPool({ url: config.databaseUrl, role: 'tabkeeper_worker', max: config.databasePoolMax })
 const backend = await openQueueBackend(config, pool)
-const context = { pool, connection: createConnection(pool), backend, producer: new Producer(backend), log }
+const connection = createConnection(pool)
+const producer = new Producer(backend)
+const context = { pool, connection, backend, producer, log, webhooks: webhookSettings(config) }
 const stops = await Promise.all(
   WORKERS.filter((worker) => names.length === 0 || names.includes(worker.queue)).map((worker) =>
     // Each definition is checked against its own queue's payload where it is defined.

@@ -1,4 +1,5 @@
 import { aggregateUsage } from './aggregate-usage/worker.ts'
+import { deliverWebhooks } from './deliver-webhooks/worker.ts'
 import { issueInvoices } from './issue-invoices/worker.ts'
 import { postTransactions } from './post-transactions/worker.ts'
 import { priceUsage } from './price-usage/worker.ts'
@@ -14,5 +15,6 @@ export const WORKERS = [
   runLifecycle,
   rebuildUsage,
   postTransactions,
+  deliverWebhooks,
   relayOutbox,
 ] as const

@@ -1,5 +1,5 @@
-import { decimal, Exact } from '../../shared/money/decimal.ts'
 import { minorUnitDigits } from '../../shared/money/currency.ts'
+import { decimal, Exact } from '../../shared/money/decimal.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 
 /** What the organization holds for a customer or owes an agent in one currency. */

@@ -19,10 +19,12 @@ export const relayOutbox = defineWorker({
       for (;;) {
         const rows = await listUnrelayed(connection, BATCH)
         for (const { queue, payload } of jobsOf(rows.map((row) => row.topic))) await producer.enqueue(queue, payload)
-        await markRelayed(
+        const messages = await markRelayed(
           connection,
           rows.map((row) => row.id),
         )
+        // Only now are there messages to be found; should this be lost, the schedule finds them.
+        if (messages > 0) await producer.enqueue('deliver-webhooks', {})
         relayed += rows.length
         if (rows.length < BATCH) return { relayed }
       }

@@ -1,0 +1,17 @@
+/** What endpoints can hear of; each is the topic of an announcement in the outbox. */
+export const WEBHOOK_EVENT_TYPES = [
+  'billable_metric.created',
+  'customer.created',
+  'customer.updated',
+  'invoice.created',
+  'invoice.finalized',
+  'plan.archived',
+  'plan.created',
+  'plan.updated',
+  'subscription.activated',
+  'subscription.cancelled',
+  'subscription.created',
+  'subscription.ended',
+] as const
+
+export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number]

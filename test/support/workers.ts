@@ -1,0 +1,44 @@
+import { pino } from 'pino'
+import { createConnection, createPool } from '../../db/connection.ts'
+import { openQueueBackend } from '../../queues/backend.ts'
+import type { QueueName } from '../../queues/contracts.ts'
+import { Producer } from '../../queues/producer.ts'
+import type { Config } from '../../shared/config.ts'
+import { webhookSettings } from '../../shared/webhooks/webhook-settings.ts'
+import type { WorkerContext } from '../../workers/context.ts'
+import { runWorker } from '../../workers/run-worker.ts'
+import { WORKERS } from '../../workers/workers.ts'
+
+/** Workers that take from the queues of the run, within the test's own process. */
+export interface RunningWorkers {
+  readonly context: WorkerContext
+  stop(): Promise<void>
+}
+
+/** Starts workers by name, as the process of their line in the Procfile does. */
+export async function startWorkers(config: Config, names: readonly QueueName[]): Promise<RunningWorkers> {
+  const pool = createPool({ url: config.databaseUrl, role: 'tabkeeper_worker', max: config.databasePoolMax })
+  const backend = await openQueueBackend(config, pool)
+  const context: WorkerContext = {
+    pool,
+    connection: createConnection(pool),
+    backend,
+    producer: new Producer(backend),
+    log: pino({ level: process.env['LOG_LEVEL'] ?? 'silent' }),
+    webhooks: webhookSettings(config),
+  }
+  const stops = await Promise.all(
+    WORKERS.filter((worker) => names.includes(worker.queue)).map((worker) =>
+      runWorker(worker as Parameters<typeof runWorker>[0], context),
+    ),
+  )
+  return {
+    context,
+    stop: async () => {
+      await Promise.all(stops.map((stopWorker) => stopWorker()))
+      await context.producer.close()
+      await backend.close()
+      await pool.end()
+    },
+  }
+}
