@@ -55,6 +55,11 @@ export function truncatePeriod(period: BillingPeriod, endedAt: Temporal.Instant,
   return withDays({ ...period, end: endedAt }, timeZone)
 }
 
+/** Billed days of the period from the local day of `at`, an instant of it, on. */
+export function billedDaysFrom(period: PeriodBounds, at: Temporal.Instant, timeZone: string): number {
+  return countBilledDays({ ...period, start: at }, timeZone)
+}
+
 type PeriodBounds = Pick<BillingPeriod, 'start' | 'end' | 'periodStart' | 'periodEnd'>
 
 function withDays({ start, end, periodStart, periodEnd }: PeriodBounds, timeZone: string): BillingPeriod {

@@ -22,6 +22,7 @@ export const uniqueCount: EventAggregation = {
   },
 }
 
-function isRemoval({ properties }: CountedValue): boolean {
+/** Whether the event takes its item away. */
+export function isRemoval({ properties }: CountedValue): boolean {
   return properties['operation_type'] === 'remove'
 }
