@@ -1,6 +1,7 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { Interval, NamedInterval } from '../shared/calendar/interval.ts'
 import type { AggregationName } from '../shared/metering/aggregations.ts'
+import type { TrialKind, TrialUsage } from '../shared/subscriptions/trial.ts'
 import type { AccountKind } from '../shared/transactions/movement.ts'
 import type { WebhookEventType } from '../shared/webhooks/event-types.ts'
 
@@ -139,6 +140,8 @@ export interface Database {
     intervalName: NamedInterval | null
     currency: string
     trialPeriodDays: Generated<number>
+    trialKind: Generated<TrialKind>
+    trialUsage: Generated<TrialUsage>
     publishedAt: NullableInstant
     createdAt: DefaultedInstant
   }
@@ -192,6 +195,7 @@ export interface Database {
       endedAt: NullableInstant
       cancelledAt: NullableInstant
       enteredAt: Instant
+      trialEndsAt: NullableInstant
       currentPeriodStart: NullableInstant
       currentPeriodEnd: NullableInstant
       nextBillingAt: NullableInstant
@@ -267,6 +271,7 @@ export interface Database {
       kind: InvoiceKind
       periodStart: Instant
       periodEnd: Instant
+      timeZone: string
       sequence: Generated<number>
       holdsClaim: Generated<boolean>
       status: InvoiceStatus

@@ -97,7 +97,7 @@ export const subscriptionRoutes: Routes = async (server, { context }) => {
         operationId: 'cancelSubscription',
         summary: 'Cancel a subscription',
         description:
-          'It runs until the end of its period, or until the time given. One that has not started is cancelled at once.',
+          'It runs until the end of its period, or of its free trial, or until the time given. One that has not started is cancelled at once.',
         tags: ['Subscriptions'],
         params: ById,
         body: SubscriptionCancel,
@@ -124,7 +124,15 @@ function requestOf(body: Type.Static<typeof SubscriptionCreate>): SubscriptionRe
     billingTime: body.billing_time ?? 'calendar',
     ownEventsOnly: body.own_events_only ?? false,
     backfillInvoices: body.backfill_invoices ?? false,
+    trial: trialOf(body),
   }
+}
+
+function trialOf({ trial_period_days: days, trial_ends_at }: Type.Static<typeof SubscriptionCreate>) {
+  if (trial_ends_at == null) return days == null ? null : { days }
+  if (days == null) return { endsAt: readInstant(trial_ends_at, 'trial_ends_at') }
+  const msg = 'give either trial_period_days or trial_ends_at, not both'
+  throw validationError([{ loc: ['body', 'trial_ends_at'], msg, type: 'conflict' }])
 }
 
 function cancellationTime({ at, ended_at }: Type.Static<typeof SubscriptionCancel>): CancellationTime {
@@ -148,6 +156,7 @@ function view(subscription: Subscription) {
     time_zone: subscription.timeZone,
     started_at: subscription.startedAt.toString(),
     ended_at: textOf(subscription.endedAt),
+    trial_ends_at: textOf(subscription.trialEndsAt),
     cancelled_at: textOf(subscription.cancelledAt),
     current_period_start: textOf(subscription.currentPeriodStart),
     current_period_end: textOf(subscription.currentPeriodEnd),

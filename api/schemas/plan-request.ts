@@ -11,9 +11,11 @@ const DEFAULTS = {
   amountMinor: 0n,
   currency: 'USD',
   trialPeriodDays: 0,
+  trialKind: 'free',
+  trialUsage: 'billed',
   payInAdvance: false,
   charges: [],
-}
+} as const
 
 /** A plan that is to be created. */
 export function planRequestOf(body: Type.Static<typeof PlanCreate>): PlanRequest {
@@ -35,6 +37,8 @@ export function changedTerms(terms: PlanTerms, body: TermsBody): PlanTerms {
     amountMinor: body.amount_cents === undefined ? terms.amountMinor : BigInt(body.amount_cents),
     currency: body.currency ?? terms.currency,
     trialPeriodDays: body.trial_period_days ?? terms.trialPeriodDays,
+    trialKind: body.trial_kind ?? terms.trialKind,
+    trialUsage: body.trial_usage ?? terms.trialUsage,
     payInAdvance: body.pay_in_advance ?? terms.payInAdvance,
     charges: body.charges?.map(chargeRequestOf) ?? terms.charges,
   }

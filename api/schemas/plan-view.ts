@@ -43,6 +43,8 @@ function termsView(planId: string, version: PlanVersion) {
     amount_cents: jsonInteger(fee?.amountMinor ?? '0'),
     currency: version.currency,
     trial_period_days: version.trialPeriodDays,
+    trial_kind: version.trialKind,
+    trial_usage: version.trialUsage,
     pay_in_advance: fee?.timing === 'advance',
     charges: version.components.flatMap((component) => chargeView(planId, component)),
   }

@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { INTERVALS, MAX_INTERVAL_COUNT } from '../../shared/calendar/interval.ts'
 import { CHARGE_MODELS } from '../../shared/pricing/charge-models.ts'
+import { TRIAL_KINDS, TRIAL_USAGES } from '../../shared/subscriptions/trial.ts'
 import { CHARGE_MODIFIERS } from './charge-modifiers.ts'
 import { Choice, Code, Input, JsonObject, Name, Nullable, Output, Time, Uuid } from './common.ts'
 
@@ -65,7 +66,11 @@ const AMOUNT_CENTS = {
   description: 'The fixed fee per period, in minor units of the currency.',
 }
 const CURRENCY = { minLength: 3, maxLength: 3 }
-const TRIAL_PERIOD_DAYS = { minimum: 0, maximum: 36_500 }
+export const TRIAL_PERIOD_DAYS = { minimum: 0, maximum: 36_500 }
+const TRIAL_KIND = {
+  description: 'Whether the fixed fee starts when the trial is over (free), or with the subscription.',
+}
+const TRIAL_USAGE = { description: 'Whether what is used during a trial is billed.' }
 const CHARGES = { maxItems: 1_000 }
 const PAY_IN_ADVANCE = { description: 'Whether the fixed fee is due when its period begins.' }
 
@@ -90,6 +95,8 @@ const PLAN_TERMS = {
   amount_cents: Type.Optional(Type.Integer({ default: 0, ...AMOUNT_CENTS })),
   currency: Type.Optional(Type.String({ default: 'USD', ...CURRENCY })),
   trial_period_days: Type.Optional(Type.Integer({ default: 0, ...TRIAL_PERIOD_DAYS })),
+  trial_kind: Type.Optional(Choice(TRIAL_KINDS, { default: 'free', ...TRIAL_KIND })),
+  trial_usage: Type.Optional(Choice(TRIAL_USAGES, { default: 'billed', ...TRIAL_USAGE })),
   charges: Type.Optional(Type.Array(ChargeInput, { default: [], ...CHARGES })),
   pay_in_advance: Type.Optional(Type.Boolean({ default: false, ...PAY_IN_ADVANCE })),
   ...INTERVAL_LENGTH,
@@ -101,6 +108,8 @@ const CHANGED_TERMS = {
   amount_cents: Type.Optional(Type.Integer(AMOUNT_CENTS)),
   currency: Type.Optional(Type.String(CURRENCY)),
   trial_period_days: Type.Optional(Type.Integer(TRIAL_PERIOD_DAYS)),
+  trial_kind: Type.Optional(Choice(TRIAL_KINDS, TRIAL_KIND)),
+  trial_usage: Type.Optional(Choice(TRIAL_USAGES, TRIAL_USAGE)),
   charges: Type.Optional(Type.Array(ChargeInput, CHARGES)),
   pay_in_advance: Type.Optional(Type.Boolean(PAY_IN_ADVANCE)),
   ...INTERVAL_LENGTH,
@@ -191,6 +200,8 @@ const TERMS = {
   amount_cents: Type.Integer(),
   currency: Type.String(),
   trial_period_days: Type.Integer(),
+  trial_kind: Choice(TRIAL_KINDS),
+  trial_usage: Choice(TRIAL_USAGES),
   pay_in_advance: Type.Boolean(),
   charges: Type.Optional(Type.Array(ChargeOutput)),
 }

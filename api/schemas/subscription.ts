@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { Choice, Input, Name, Nullable, Output, Time, TimeInput, Uuid } from './common.ts'
+import { TRIAL_PERIOD_DAYS } from './plan.ts'
 
 export const SubscriptionStatus = Choice(
   [
@@ -55,6 +56,15 @@ export const SubscriptionCreate = Input(
         description: 'Whether every period since a start in the past gets its invoice, at once.',
       }),
     ),
+    trial_period_days: Type.Optional(
+      Nullable(
+        Type.Integer({
+          ...TRIAL_PERIOD_DAYS,
+          description: "Instead of the plan's, from the start of this subscription on; 0 for no trial.",
+        }),
+      ),
+    ),
+    trial_ends_at: Type.Optional(Nullable(TimeInput)),
   },
   { examples: [{ external_customer_id: 'acme', plan_code: 'pro' }] },
 )
@@ -80,6 +90,7 @@ export const SubscriptionAnswer = Output('Subscription', {
   time_zone: Type.String(),
   started_at: Time,
   ended_at: Nullable(Time),
+  trial_ends_at: Nullable(Time),
   cancelled_at: Nullable(Time),
   current_period_start: Nullable(Time),
   current_period_end: Nullable(Time),

@@ -43,6 +43,8 @@ export async function ensureAgentPlan(
     amountMinor,
     currency,
     trialPeriodDays: 0,
+    trialKind: 'free' as const,
+    trialUsage: 'billed' as const,
     payInAdvance: true,
     charges: [],
   }

@@ -14,11 +14,14 @@ export async function advanceSubscriptions(
     current_period_start: next.currentPeriodStart,
     current_period_end: next.currentPeriodEnd,
     next_billing_at: next.nextBillingAt,
+    time_zone: next.timeZone,
   }))
   await sql`
     update subscriptions set current_period_start = advance.current_period_start,
-      current_period_end = advance.current_period_end, next_billing_at = advance.next_billing_at, updated_at = now()
+      current_period_end = advance.current_period_end, next_billing_at = advance.next_billing_at,
+      time_zone = advance.time_zone, updated_at = now()
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as advance (id uuid, current_period_start timestamptz, current_period_end timestamptz, next_billing_at timestamptz)
+      as advance (id uuid, current_period_start timestamptz, current_period_end timestamptz, next_billing_at timestamptz,
+        time_zone text)
     where subscriptions.id = advance.id and subscriptions.organization_id = ${organizationId}`.execute(transaction)
 }

@@ -1,5 +1,6 @@
 import type { OrganizationTransaction } from '../connection.ts'
 import { instantValue } from '../instant.ts'
+import { NEXT_TIME_ZONE, PAYS_IN_ADVANCE } from './billing-terms.ts'
 
 /** A subscription as billing sees it. */
 export type BilledSubscription = Awaited<ReturnType<typeof selectBilled>>[number]
@@ -73,6 +74,8 @@ async function selectBilled(
     .selectFrom('subscriptions')
     .innerJoin('planVersions', 'planVersions.id', 'subscriptions.planVersionId')
     .innerJoin('issuers', 'issuers.id', 'subscriptions.issuerId')
+    .innerJoin('customers', 'customers.customerId', 'subscriptions.customerId')
+    .innerJoin('organizations', 'organizations.organizationId', 'subscriptions.organizationId')
     .select([
       'subscriptions.id',
       'subscriptions.customerId',
@@ -87,9 +90,13 @@ async function selectBilled(
       'subscriptions.currentPeriodStart',
       'subscriptions.currentPeriodEnd',
       'subscriptions.nextBillingAt',
+      'subscriptions.trialEndsAt',
       'planVersions.billingInterval as interval',
+      'planVersions.trialKind',
+      'planVersions.trialUsage',
       'issuers.gracePeriodSeconds',
     ])
+    .select([PAYS_IN_ADVANCE, NEXT_TIME_ZONE])
     .where('subscriptions.organizationId', '=', organizationId)
     .where('subscriptions.id', 'in', subscriptionIds)
     .orderBy('subscriptions.id')

@@ -8,7 +8,16 @@ import type { Database } from '../schema.ts'
 /** A draft that is to be finalized. */
 export type LockedDraft = Pick<
   Selectable<Database['invoices']>,
-  'id' | 'customerId' | 'issuerId' | 'subscriptionId' | 'kind' | 'currency' | 'periodStart' | 'periodEnd' | 'finalizeAt'
+  | 'id'
+  | 'customerId'
+  | 'issuerId'
+  | 'subscriptionId'
+  | 'kind'
+  | 'currency'
+  | 'periodStart'
+  | 'periodEnd'
+  | 'timeZone'
+  | 'finalizeAt'
 >
 
 /**
@@ -26,7 +35,7 @@ export async function lockDrafts(
   return await transaction
     .selectFrom('invoices')
     .select(['id', 'customerId', 'issuerId', 'subscriptionId', 'kind', 'currency', 'periodStart', 'periodEnd'])
-    .select('finalizeAt')
+    .select(['timeZone', 'finalizeAt'])
     .where('organizationId', '=', organizationId)
     .where('id', 'in', invoiceIds)
     .where('status', '=', 'draft')

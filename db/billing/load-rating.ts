@@ -4,6 +4,7 @@ import { assert } from '../../shared/errors.ts'
 import { type AttributableSubscription, attributedRanges } from '../../shared/invoicing/attribution.ts'
 import type { ComponentUsage } from '../../shared/invoicing/components.ts'
 import type { RatingInput } from '../../shared/invoicing/rate-subscription.ts'
+import type { FeePeriod } from '../../shared/invoicing/trial-periods.ts'
 import type { UsageWindow } from '../../shared/metering/aggregation.ts'
 import { aggregationOf } from '../../shared/metering/aggregations.ts'
 import { measureUsage } from '../../shared/metering/measure-usage.ts'
@@ -18,8 +19,11 @@ import { listPlanComponents, type PlanComponent } from './plan-components.ts'
 /** What is to be rated of a subscription. */
 export interface RatingRequest {
   readonly subscription: Pick<BilledSubscription, 'id' | 'customerId' | 'externalId' | 'planVersionId' | 'currency'>
+  /** The part of a period whose usage is billed. */
   readonly period: BillingPeriod | undefined
-  readonly advancePeriod: BillingPeriod | undefined
+  /** The part of it that arrears fees are due for. */
+  readonly feePeriod: FeePeriod | undefined
+  readonly advancePeriod: FeePeriod | undefined
 }
 
 /** Everything the rating engine needs, and the components by id for writing its lines down. */
@@ -47,13 +51,14 @@ export async function loadRatings(
   const slices = Map.groupBy(await readUsage(transaction, organizationId, questions), ({ position }) => position)
   const answers = questions.map((question, position) => ({ ...question, slices: slices.get(position) ?? [] }))
   const answersByRequest = Map.groupBy(answers, ({ request }) => request)
-  return requests.map(({ subscription, period, advancePeriod }, position) => {
+  return requests.map(({ subscription, period, feePeriod, advancePeriod }, position) => {
     const planned = componentsByVersion.get(subscription.planVersionId) ?? []
     const components = withOverrides(planned, overrides.get(subscription.id))
     return {
       input: {
         currency: subscription.currency,
         period,
+        feePeriod,
         advancePeriod,
         components: components.map(({ component }) => component),
         usage: measureComponents(period, answersByRequest.get(position) ?? []),

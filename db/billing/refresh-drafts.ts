@@ -1,7 +1,8 @@
-import { billingPeriodAt, truncatePeriod } from '../../shared/calendar/billing-period.ts'
+import { storedPeriod } from '../../shared/calendar/billing-period.ts'
 import { assert } from '../../shared/errors.ts'
 import { type InvoiceTotals, invoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
 import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
+import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { type BilledSubscription, listBilledSubscriptions } from './billed-subscriptions.ts'
 import type { LockedDraft } from './finalize-invoices.ts'
@@ -55,9 +56,11 @@ function ratedPeriod(draft: LockedDraft, subscriptions: ReadonlyMap<string, Bill
   const subscription = subscriptions.get(draft.subscriptionId ?? '')
   assert(subscription !== undefined, `draft ${draft.id} has no subscription`)
   // What is billed at the start of a subscription has no usage behind it.
-  if (draft.kind === 'subscription_create') return { subscription, period: undefined }
-  const whole = billingPeriodAt({ ...subscription, at: draft.periodStart })
-  return { subscription, period: truncatePeriod(whole, draft.periodEnd, subscription.timeZone) }
+  if (draft.kind === 'subscription_create') return { subscription, ...billedParts(undefined, subscription) }
+  // The subscription may be in another zone by now.
+  const zoned = { ...subscription, timeZone: draft.timeZone }
+  const period = storedPeriod(zoned, { start: draft.periodStart, end: draft.periodEnd })
+  return { subscription, ...billedParts(period, zoned) }
 }
 
 async function listFees(

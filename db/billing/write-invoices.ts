@@ -15,6 +15,8 @@ export interface DraftInvoice {
   readonly kind: InvoiceKind
   readonly periodStart: Temporal.Instant
   readonly periodEnd: Temporal.Instant
+  /** The zone whose days the period is made of. */
+  readonly timeZone: string
   readonly issuedAt: Temporal.Instant
   readonly finalizeAt: Temporal.Instant
   readonly totals: InvoiceTotals
@@ -36,10 +38,10 @@ export async function insertDrafts(
   if (drafts.length === 0) return
   await sql`
     insert into invoices (organization_id, id, customer_id, issuer_id, subscription_id, kind, period_start, period_end,
-      status, currency, subtotal_minor, tax_minor, total_minor, issued_at, finalize_at)
+      time_zone, status, currency, subtotal_minor, tax_minor, total_minor, issued_at, finalize_at)
     select ${organizationId}, draft.* from jsonb_to_recordset(${JSON.stringify(drafts.map(draftRow))}::jsonb)
       as draft (id uuid, customer_id integer, issuer_id uuid, subscription_id uuid, kind text, period_start timestamptz,
-        period_end timestamptz, status text, currency text, subtotal_minor numeric, tax_minor numeric, total_minor numeric,
+        period_end timestamptz, time_zone text, status text, currency text, subtotal_minor numeric, tax_minor numeric, total_minor numeric,
         issued_at timestamptz, finalize_at timestamptz)`.execute(transaction)
   await insertLines(transaction, organizationId, drafts)
 }
@@ -106,6 +108,7 @@ function draftRow(draft: DraftInvoice): Record<string, unknown> {
     kind: draft.kind,
     period_start: draft.periodStart,
     period_end: draft.periodEnd,
+    time_zone: draft.timeZone,
     status: 'draft',
     currency: draft.totals.currency,
     ...totalsRow(draft.totals),

@@ -14,6 +14,8 @@ export function termsOf(version: PlanVersion): PlanTerms {
     amountMinor: BigInt(fee?.amountMinor ?? 0),
     currency: version.currency,
     trialPeriodDays: version.trialPeriodDays,
+    trialKind: version.trialKind,
+    trialUsage: version.trialUsage,
     payInAdvance: fee?.timing === 'advance',
     charges: version.components.flatMap(storedCharge),
   }

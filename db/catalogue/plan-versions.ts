@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Interval, NamedInterval } from '../../shared/calendar/interval.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { VersionDefinition } from '../../shared/plans/plan-definition.ts'
+import type { TrialKind, TrialUsage } from '../../shared/subscriptions/trial.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { type Page, pageOf } from '../paging.ts'
 import { insertPriceComponents, listPriceComponents, type PriceComponent } from './price-components.ts'
@@ -15,6 +16,8 @@ export interface PlanVersion {
   readonly intervalName: NamedInterval | null
   readonly currency: string
   readonly trialPeriodDays: number
+  readonly trialKind: TrialKind
+  readonly trialUsage: TrialUsage
   /** Null: a draft. The version that was published last is the one sold. */
   readonly publishedAt: Temporal.Instant | null
   readonly versionCreatedAt: Temporal.Instant
@@ -30,6 +33,8 @@ export const VERSION_COLUMNS = [
   'v.intervalName',
   'v.currency',
   'v.trialPeriodDays',
+  'v.trialKind',
+  'v.trialUsage',
   'v.publishedAt',
   'v.createdAt as versionCreatedAt',
 ] as const
@@ -60,6 +65,8 @@ export async function insertVersion(
       intervalName: definition.intervalName,
       currency: definition.currency,
       trialPeriodDays: definition.trialPeriodDays,
+      trialKind: definition.trialKind,
+      trialUsage: definition.trialUsage,
       publishedAt: published ? sql`clock_timestamp()` : null,
     })
     .returning(['id', 'version'])

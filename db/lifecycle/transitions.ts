@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { LifecycleState, Transition } from '../../shared/lifecycle/transition.ts'
+import { NEXT_TIME_ZONE, PAYS_IN_ADVANCE } from '../billing/billing-terms.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { instantValue } from '../instant.ts'
 
@@ -15,6 +16,8 @@ export async function lockDueLifecycles(
   return await transaction
     .selectFrom('subscriptions')
     .innerJoin('planVersions', 'planVersions.id', 'subscriptions.planVersionId')
+    .innerJoin('customers', 'customers.customerId', 'subscriptions.customerId')
+    .innerJoin('organizations', 'organizations.organizationId', 'subscriptions.organizationId')
     .select([
       'subscriptions.id',
       'subscriptions.status',
@@ -26,20 +29,12 @@ export async function lockDueLifecycles(
       'subscriptions.currentPeriodStart',
       'subscriptions.currentPeriodEnd',
       'subscriptions.nextBillingAt',
+      'subscriptions.trialEndsAt',
       'planVersions.billingInterval as interval',
+      'planVersions.trialKind',
+      'planVersions.trialUsage',
     ])
-    .select((select) =>
-      select
-        .exists(
-          select
-            .selectFrom('priceComponents')
-            .select('priceComponents.id')
-            .whereRef('priceComponents.planVersionId', '=', 'subscriptions.planVersionId')
-            .where('priceComponents.timing', '=', 'advance'),
-        )
-        .$castTo<boolean>()
-        .as('paysInAdvance'),
-    )
+    .select([PAYS_IN_ADVANCE, NEXT_TIME_ZONE])
     .where('subscriptions.organizationId', '=', organizationId)
     .where('subscriptions.id', 'in', subscriptionIds)
     .where('subscriptions.nextLifecycleAt', '<=', instantValue(now))
@@ -63,13 +58,14 @@ export async function saveTransitions(
     current_period_end: transition.currentPeriodEnd,
     next_billing_at: transition.nextBillingAt,
     next_lifecycle_at: transition.nextLifecycleAt,
+    time_zone: transition.timeZone,
   }))
   await sql`
     update subscriptions set status = moved.status, current_period_start = moved.current_period_start,
       current_period_end = moved.current_period_end, next_billing_at = moved.next_billing_at,
-      next_lifecycle_at = moved.next_lifecycle_at, updated_at = now()
+      next_lifecycle_at = moved.next_lifecycle_at, time_zone = moved.time_zone, updated_at = now()
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
       as moved (id uuid, status text, current_period_start timestamptz, current_period_end timestamptz,
-        next_billing_at timestamptz, next_lifecycle_at timestamptz)
+        next_billing_at timestamptz, next_lifecycle_at timestamptz, time_zone text)
     where subscriptions.id = moved.id and subscriptions.organization_id = ${organizationId}`.execute(transaction)
 }

@@ -1,3 +1,4 @@
+import { earlierInstant } from '../../shared/calendar/instant-range.ts'
 import { type CancellationTime, cancelSubscription as decide } from '../../shared/subscriptions/cancel-subscription.ts'
 import { organizationNow } from '../clock.ts'
 import type { OrganizationTransaction } from '../connection.ts'
@@ -34,7 +35,11 @@ function changesOf(subscription: Subscription, at: CancellationTime, now: Tempor
   const { kind, endedAt } = decide(subscription, at, now)
   const cancelledAt = subscription.cancelledAt ?? now
   if (kind === 'cancelled') return { status: 'cancelled', endedAt, cancelledAt, nextLifecycleAt: null }
-  // A subscription that still waits for its start is looked at there first.
-  const nextLifecycleAt = subscription.status === 'pending_activation' ? subscription.startedAt : endedAt
-  return { endedAt, cancelledAt, nextLifecycleAt }
+  return { endedAt, cancelledAt, nextLifecycleAt: nextLifecycleAt(subscription, endedAt) }
+}
+
+// A subscription that still waits for its start, or whose trial runs, is looked at there first.
+function nextLifecycleAt({ status, startedAt, trialEndsAt }: Subscription, endedAt: Temporal.Instant) {
+  if (status === 'pending_activation') return startedAt
+  return status === 'trial_active' && trialEndsAt !== null ? earlierInstant(trialEndsAt, endedAt) : endedAt
 }

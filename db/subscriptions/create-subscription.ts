@@ -9,6 +9,7 @@ import { organizationNow } from '../clock.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
 import { insertSubscription, requireSubscription, type Subscription } from './subscriptions.ts'
+import { findTrialEnd, type TrialRequest } from './trial-end.ts'
 
 export interface SubscriptionRequest {
   readonly externalCustomerId: string
@@ -22,6 +23,8 @@ export interface SubscriptionRequest {
   readonly ownEventsOnly: boolean
   /** Whether periods are billed that were over before the subscription is created; not when left out. */
   readonly backfillInvoices?: boolean
+  /** Null: what the plan gives to whoever subscribes to it for the first time. */
+  readonly trial?: TrialRequest | null
 }
 
 /** Subscribes a customer to the newest version of a plan, in one currency and one zone for as long as it runs. */
@@ -44,14 +47,17 @@ export async function createSubscription(
     billingTime: request.billingTime,
     timeZone: customer.timeZone ?? organization.timeZone,
   }
-  const { backfillInvoices = false } = request
+  const { externalId, backfillInvoices = false, trial = null } = request
+  const trialOf = { customerId: customer.customerId, plan, externalId, ...terms }
+  const trialEndsAt = await findTrialEnd(transaction, organizationId, trialOf, trial)
   const paysInAdvance = plan.components.some((component) => component.timing === 'advance')
   const id = await insertSubscription(transaction, organizationId, {
     ...terms,
-    ...openSubscription({ ...terms, interval: plan.interval, paysInAdvance, backfillInvoices }, now),
+    ...openSubscription({ ...plan, ...terms, trialEndsAt, paysInAdvance, backfillInvoices }, now),
+    trialEndsAt,
     customerId: customer.customerId,
     enteredAt: now,
-    externalId: request.externalId,
+    externalId,
     planVersionId: plan.versionId,
     issuerId: issuer.id,
     name: request.name,

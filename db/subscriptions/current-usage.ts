@@ -1,8 +1,9 @@
-import { type BillingPeriod, billingPeriodAt, truncatePeriod } from '../../shared/calendar/billing-period.ts'
+import { type BillingPeriod, storedPeriod, truncatePeriod } from '../../shared/calendar/billing-period.ts'
 import { assert } from '../../shared/errors.ts'
 import { type InvoiceTotals, invoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
 import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
 import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
+import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 import { loadRatings } from '../billing/load-rating.ts'
 import { organizationNow } from '../clock.ts'
 import type { OrganizationTransaction } from '../connection.ts'
@@ -30,7 +31,9 @@ export async function rateCurrentUsage(
   if (period === undefined) {
     return { now, period: null, lines: [], totals: invoiceTotals(subscription.currency, []), chargeModels: new Map() }
   }
-  const [rating] = await loadRatings(transaction, organizationId, [{ subscription, period, advancePeriod: undefined }])
+  const [rating] = await loadRatings(transaction, organizationId, [
+    { subscription, ...billedParts(period, subscription), advancePeriod: undefined },
+  ])
   assert(rating !== undefined, `subscription ${subscription.id} was not rated`)
   const { input } = rating
   const components = input.components.filter((component) => component.kind === 'usage')
@@ -40,8 +43,8 @@ export async function rateCurrentUsage(
 }
 
 function runningPeriod(subscription: Subscription): BillingPeriod | undefined {
-  const { currentPeriodStart, endedAt, timeZone } = subscription
-  if (currentPeriodStart === null) return undefined
-  const period = billingPeriodAt({ ...subscription, at: currentPeriodStart })
+  const { currentPeriodStart: start, currentPeriodEnd: end, endedAt, timeZone } = subscription
+  if (start === null || end === null) return undefined
+  const period = storedPeriod(subscription, { start, end })
   return endedAt === null ? period : truncatePeriod(period, endedAt, timeZone)
 }

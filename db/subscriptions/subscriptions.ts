@@ -3,6 +3,7 @@ import type { Interval } from '../../shared/calendar/interval.ts'
 import { AppError } from '../../shared/errors.ts'
 import { ENDED_STATUSES } from '../../shared/subscriptions/cancel-subscription.ts'
 import type { SubscriptionState } from '../../shared/subscriptions/open-subscription.ts'
+import type { TrialKind, TrialUsage } from '../../shared/subscriptions/trial.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { type Page, type PageRequest, pageOf } from '../paging.ts'
 import type { Database, SubscriptionStatus } from '../schema.ts'
@@ -13,6 +14,8 @@ export type Subscription = Selectable<Database['subscriptions']> & {
   readonly planCode: string
   readonly planVersion: number
   readonly interval: Interval
+  readonly trialKind: TrialKind
+  readonly trialUsage: TrialUsage
 }
 
 export interface SubscriptionDefinition extends SubscriptionState {
@@ -30,6 +33,7 @@ export interface SubscriptionDefinition extends SubscriptionState {
   /** By the organization's clock. */
   readonly enteredAt: Temporal.Instant
   readonly endedAt: Temporal.Instant | null
+  readonly trialEndsAt: Temporal.Instant | null
 }
 
 /** Throws `subscription_exists` when a live subscription has the external id. */
@@ -51,6 +55,7 @@ export async function insertSubscription(
       startedAt: terms.startedAt.toString(),
       enteredAt: terms.enteredAt.toString(),
       endedAt: isoOrNull(terms.endedAt),
+      trialEndsAt: isoOrNull(terms.trialEndsAt),
       currentPeriodStart: isoOrNull(terms.currentPeriodStart),
       currentPeriodEnd: isoOrNull(terms.currentPeriodEnd),
       nextBillingAt: isoOrNull(terms.nextBillingAt),
@@ -188,6 +193,8 @@ function selectSubscriptions(transaction: OrganizationTransaction, organizationI
       'p.code as planCode',
       'v.version as planVersion',
       'v.billingInterval as interval',
+      'v.trialKind',
+      'v.trialUsage',
     ])
     .where('s.organizationId', '=', organizationId)
 }

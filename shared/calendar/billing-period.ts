@@ -1,9 +1,9 @@
 import { assert } from '../errors.ts'
 import type { InstantRange } from './instant-range.ts'
-import { laterInstant } from './instant-range.ts'
+import { earlierInstant, laterInstant } from './instant-range.ts'
 import type { BillingTime, Interval } from './interval.ts'
 import { cadenceOf } from './interval.ts'
-import { daysBetween, laterDate, localDate } from './local-day.ts'
+import { daysBetween, laterDate, localDate, startOfDay } from './local-day.ts'
 import { periodGrid, wholePeriodAt } from './period-grid.ts'
 
 /**
@@ -32,16 +32,44 @@ export interface BillingSchedule {
  * instant of the start, and the local day of the start is billed whole.
  */
 export function billingPeriodAt(schedule: BillingSchedule & { readonly at: Temporal.Instant }): BillingPeriod {
-  const { startedAt, interval, billingTime, timeZone, at } = schedule
+  const { startedAt, timeZone, at } = schedule
   assert(Temporal.Instant.compare(startedAt, at) <= 0, 'a billing period was asked for before the subscription starts')
-  const whole = wholePeriodAt(periodGrid({ startedAt, cadence: cadenceOf(interval), billingTime, timeZone }), at)
+  const whole = wholePeriodOf(schedule, at)
   const start = laterInstant(startedAt, whole.start)
   return withDays({ start, end: whole.end, periodStart: whole.start, periodEnd: whole.end }, timeZone)
 }
 
-/** The period after this one; a truncated period is followed by the one after the whole period. */
-export function nextBillingPeriod(schedule: BillingSchedule, period: BillingPeriod): BillingPeriod {
-  return billingPeriodAt({ ...schedule, at: period.periodEnd })
+/**
+ * The period of bounds that were stored, in the zone that it was opened in. It may begin some hours off the days of that
+ * zone, where the zone of the customer had changed before.
+ */
+export function storedPeriod(schedule: BillingSchedule, { start, end }: InstantRange): BillingPeriod {
+  const whole = wholePeriodOf(schedule, end.subtract({ nanoseconds: 1 }))
+  return withDays({ start, end, periodStart: whole.start, periodEnd: whole.end }, schedule.timeZone)
+}
+
+/**
+ * The period after this one; a truncated period is followed by the one after the whole period. Given another zone, it
+ * begins where this one ends and is over with the local date that ends it there, so that no day is billed twice.
+ */
+export function nextBillingPeriod(
+  schedule: BillingSchedule,
+  period: BillingPeriod,
+  nextTimeZone: string = schedule.timeZone,
+): BillingPeriod {
+  if (nextTimeZone === schedule.timeZone) return billingPeriodAt({ ...schedule, at: period.periodEnd })
+  const next = { ...schedule, timeZone: nextTimeZone }
+  const start = period.periodEnd
+  const sameDate = wholePeriodOf(next, startOfDay(localDate(start, schedule.timeZone), nextTimeZone))
+  // A period of a day may be over before it begins, where the zones lie a day apart.
+  const whole = Temporal.Instant.compare(start, sameDate.end) < 0 ? sameDate : wholePeriodOf(next, start)
+  return withDays({ start, end: whole.end, periodStart: whole.start, periodEnd: whole.end }, nextTimeZone)
+}
+
+/** The part of a period from an instant on, whose local day is billed whole; nothing of it where that is its end. */
+export function periodSince(period: BillingPeriod, from: Temporal.Instant, timeZone: string): BillingPeriod {
+  if (Temporal.Instant.compare(from, period.start) <= 0) return period
+  return withDays({ ...period, start: earlierInstant(from, period.end) }, timeZone)
 }
 
 /**
@@ -58,6 +86,10 @@ export function truncatePeriod(period: BillingPeriod, endedAt: Temporal.Instant,
 /** Billed days of the period from the local day of `at`, an instant of it, on. */
 export function billedDaysFrom(period: PeriodBounds, at: Temporal.Instant, timeZone: string): number {
   return countBilledDays({ ...period, start: at }, timeZone)
+}
+
+function wholePeriodOf(schedule: BillingSchedule, at: Temporal.Instant): InstantRange {
+  return wholePeriodAt(periodGrid({ ...schedule, cadence: cadenceOf(schedule.interval) }), at)
 }
 
 type PeriodBounds = Pick<BillingPeriod, 'start' | 'end' | 'periodStart' | 'periodEnd'>

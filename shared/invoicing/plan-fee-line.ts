@@ -1,9 +1,9 @@
-import type { BillingPeriod } from '../calendar/billing-period.ts'
 import { decimal } from '../money/decimal.ts'
 import { fromMinor } from '../money/round.ts'
 import type { RateComponent } from './components.ts'
 import type { RatedLine } from './rated-line.ts'
 import { prorationOf, ratedLine } from './rated-line.ts'
+import type { FeePeriod } from './trial-periods.ts'
 
 /** The line of a fixed fee: fee × billed days / days of the whole period, multiplied first and divided once. */
 export function planFeeLine({
@@ -12,7 +12,7 @@ export function planFeeLine({
   currency,
 }: {
   component: RateComponent
-  period: BillingPeriod
+  period: FeePeriod
   currency: string
 }): RatedLine {
   const fee = fromMinor(component.amountMinor, currency)
@@ -20,7 +20,7 @@ export function planFeeLine({
     {
       kind: 'plan_fee',
       componentId: component.id,
-      description: component.displayName,
+      description: descriptionOf(component, period),
       metricCode: null,
       units: decimal('1'),
       eventsCount: 0n,
@@ -32,4 +32,8 @@ export function planFeeLine({
     },
     period,
   )
+}
+
+function descriptionOf({ displayName }: RateComponent, { trialUntil }: FeePeriod): string {
+  return trialUntil === undefined ? displayName : `${displayName} (free trial until ${trialUntil})`
 }

@@ -4,6 +4,7 @@ import type { ComponentUsage, RateComponent, UsageComponent } from './components
 import { minimumSpendLines } from './minimum-spend-line.ts'
 import { planFeeLine } from './plan-fee-line.ts'
 import type { RatedLine } from './rated-line.ts'
+import type { FeePeriod } from './trial-periods.ts'
 import { usageLine } from './usage-line.ts'
 
 /** All that a price depends on; the same input gives the same lines for ever. */
@@ -12,8 +13,10 @@ export interface RatingInput {
   readonly currency: string
   /** The period whose usage and arrears fees are billed; absent when only an advance fee is due. */
   readonly period?: BillingPeriod | undefined
+  /** The part of it that arrears fees are due for; the whole where it is absent. */
+  readonly feePeriod?: FeePeriod | undefined
   /** The period whose advance fees are due now: the one about to begin. Absent when none follows. */
-  readonly advancePeriod?: BillingPeriod | undefined
+  readonly advancePeriod?: FeePeriod | undefined
   readonly components: readonly (RateComponent | UsageComponent)[]
   /** By component id; a component that is not in it was not used. */
   readonly usage: ReadonlyMap<string, ComponentUsage>
@@ -29,13 +32,18 @@ const NO_USAGE: ComponentUsage = { units: ZERO, eventsCount: 0n, events: [] }
  * counted, and another where it has a minimum that it does not reach; a plan fee of zero has none.
  */
 export function rateSubscription(input: RatingInput): RatedLine[] {
-  const { currency, period, advancePeriod, components } = input
+  const { period, components } = input
   return components.flatMap((component): RatedLine[] => {
-    const billedPeriod = component.kind === 'rate' && component.timing === 'advance' ? advancePeriod : period
-    if (billedPeriod === undefined) return []
-    if (component.kind === 'usage') return usageLines(component, billedPeriod, input)
-    return component.amountMinor === 0n ? [] : [planFeeLine({ component, period: billedPeriod, currency })]
+    if (component.kind === 'rate') return feeLines(component, input)
+    return period === undefined ? [] : usageLines(component, period, input)
   })
+}
+
+function feeLines(component: RateComponent, { currency, period, feePeriod, advancePeriod }: RatingInput): RatedLine[] {
+  const billed = component.timing === 'advance' ? advancePeriod : (feePeriod ?? period)
+  return billed === undefined || component.amountMinor === 0n
+    ? []
+    : [planFeeLine({ component, period: billed, currency })]
 }
 
 function usageLines(

@@ -38,6 +38,8 @@ export function defineVersion(planName: string, terms: PlanTerms, metrics: Charg
     intervalName: terms.intervalName,
     currency: terms.currency,
     trialPeriodDays: terms.trialPeriodDays,
+    trialKind: terms.trialKind,
+    trialUsage: terms.trialUsage,
     components: [rateComponent(planName, terms), ...usage],
   }
 }

@@ -1,5 +1,6 @@
 import type { Interval, NamedInterval } from '../calendar/interval.ts'
 import type { ChargeModel } from '../pricing/charge-models.ts'
+import type { TrialKind, TrialUsage } from '../subscriptions/trial.ts'
 import type { FilterConditionRequest } from './plan-request.ts'
 
 /** A plan to be created: what the API's fields come down to. */
@@ -15,6 +16,8 @@ export interface VersionDefinition {
   readonly intervalName: NamedInterval
   readonly currency: string
   readonly trialPeriodDays: number
+  readonly trialKind: TrialKind
+  readonly trialUsage: TrialUsage
   /** In the order in which they appear on invoices. */
   readonly components: readonly ComponentDefinition[]
 }

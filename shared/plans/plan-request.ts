@@ -1,5 +1,6 @@
 import type { Interval, NamedInterval } from '../calendar/interval.ts'
 import type { ChargeModel } from '../pricing/charge-models.ts'
+import type { TrialKind, TrialUsage } from '../subscriptions/trial.ts'
 
 /** A plan as it is asked for; the shape of every field is checked already, what the fields mean is not. */
 export interface PlanRequest extends PlanTerms {
@@ -16,6 +17,8 @@ export interface PlanTerms {
   readonly amountMinor: bigint
   readonly currency: string
   readonly trialPeriodDays: number
+  readonly trialKind: TrialKind
+  readonly trialUsage: TrialUsage
   readonly payInAdvance: boolean
   readonly charges: readonly ChargeRequest[]
 }

@@ -1,5 +1,6 @@
 import { earlierInstant } from '../calendar/instant-range.ts'
 import { AppError, validationError } from '../errors.ts'
+import { freeUntil, isInTrial, type Trial } from './trial.ts'
 
 export const ENDED_STATUSES = ['cancelled', 'completed', 'superseded'] as const
 
@@ -7,7 +8,7 @@ export const ENDED_STATUSES = ['cancelled', 'completed', 'superseded'] as const
 export type CancellationTime = 'now' | 'period_end' | Temporal.Instant
 
 /** What of a subscription a cancellation depends on. */
-export interface CancellableSubscription {
+export interface CancellableSubscription extends Trial {
   readonly id: string
   readonly status: string
   readonly startedAt: Temporal.Instant
@@ -23,8 +24,8 @@ export interface Cancellation {
 
 /**
  * Decides a cancellation. A subscription that has not started is cancelled at once, unless it is to end after its start;
- * a running one ends at the asked time, and never later than an end it was given before. A second cancellation may
- * bring the end forward.
+ * a running one ends at the asked time, and never later than an end it was given before; during a free trial the end of
+ * its period is that of the trial. A second cancellation may bring the end forward.
  */
 export function cancelSubscription(
   subscription: CancellableSubscription,
@@ -58,11 +59,14 @@ function cancelPending({ startedAt, endedAt }: CancellableSubscription, at: Canc
   return { kind: 'ends_later', endedAt: endedAt === null ? at : earlierInstant(endedAt, at) }
 }
 
-function endOf(
-  { endedAt, currentPeriodEnd }: CancellableSubscription,
-  at: CancellationTime,
-  now: Temporal.Instant,
-): Temporal.Instant {
-  const asked = at === 'now' ? now : at === 'period_end' ? (currentPeriodEnd ?? now) : at
+function endOf(subscription: CancellableSubscription, at: CancellationTime, now: Temporal.Instant): Temporal.Instant {
+  const { endedAt } = subscription
+  const asked = at === 'now' ? now : at === 'period_end' ? periodEndOf(subscription, now) : at
   return endedAt === null ? asked : earlierInstant(endedAt, asked)
+}
+
+// Whoever cancels during a free trial is never charged the fee.
+function periodEndOf(subscription: CancellableSubscription, now: Temporal.Instant): Temporal.Instant {
+  const trialEndsAt = freeUntil(subscription)
+  return trialEndsAt !== null && isInTrial(trialEndsAt, now) ? trialEndsAt : (subscription.currentPeriodEnd ?? now)
 }

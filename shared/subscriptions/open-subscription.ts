@@ -1,9 +1,11 @@
 import { billingPeriodAt } from '../calendar/billing-period.ts'
+import { earlierInstant } from '../calendar/instant-range.ts'
 import type { BillingTime, Interval } from '../calendar/interval.ts'
 import { type Issue, validationError } from '../errors.ts'
+import { freeUntil, isInTrial, nextBillAt, type Trial } from './trial.ts'
 
 /** What the beginning of a subscription follows from. */
-export interface SubscriptionTerms {
+export interface SubscriptionTerms extends Trial {
   readonly startedAt: Temporal.Instant
   readonly endedAt: Temporal.Instant | null
   readonly interval: Interval
@@ -17,7 +19,7 @@ export interface SubscriptionTerms {
 
 /** What a subscription does next, and when somebody must look at it. */
 export interface SubscriptionState {
-  readonly status: 'pending_activation' | 'active'
+  readonly status: 'pending_activation' | 'trial_active' | 'active'
   readonly currentPeriodStart: Temporal.Instant | null
   readonly currentPeriodEnd: Temporal.Instant | null
   readonly nextBillingAt: Temporal.Instant | null
@@ -32,7 +34,7 @@ export interface SubscriptionState {
 export function openSubscription(terms: SubscriptionTerms, now: Temporal.Instant): SubscriptionState {
   requireEndAhead(terms, now)
   if (Temporal.Instant.compare(terms.startedAt, now) > 0) return pendingState(terms)
-  return activeState(terms, terms.backfillInvoices === true ? terms.startedAt : now)
+  return { ...startedState(terms, terms.backfillInvoices === true ? terms.startedAt : now), ...statusAt(terms, now) }
 }
 
 function pendingState({ startedAt }: SubscriptionTerms): SubscriptionState {
@@ -46,16 +48,26 @@ function pendingState({ startedAt }: SubscriptionTerms): SubscriptionState {
 }
 
 /** The state from its start on; also what a waiting subscription turns into. */
-export function activeState(terms: SubscriptionTerms, now: Temporal.Instant): SubscriptionState {
+export function startedState(terms: SubscriptionTerms, now: Temporal.Instant): SubscriptionState {
   const period = billingPeriodAt({ ...terms, at: now })
+  const isPaidAtStart = terms.paysInAdvance && !isInTrial(freeUntil(terms), period.start)
   return {
-    status: 'active',
+    ...statusAt(terms, now),
     currentPeriodStart: period.start,
     currentPeriodEnd: period.end,
     // A date at the start of the period says that its advance invoice is due.
-    nextBillingAt: terms.paysInAdvance ? period.start : period.end,
-    nextLifecycleAt: terms.endedAt,
+    nextBillingAt: isPaidAtStart ? period.start : nextBillAt(terms, period, period.start),
   }
+}
+
+/** Whether its trial runs, and when that or the subscription itself ends. */
+export function statusAt(
+  { trialEndsAt, endedAt }: Pick<SubscriptionTerms, 'trialEndsAt' | 'endedAt'>,
+  now: Temporal.Instant,
+): { readonly status: 'trial_active' | 'active'; readonly nextLifecycleAt: Temporal.Instant | null } {
+  if (trialEndsAt === null || !isInTrial(trialEndsAt, now)) return { status: 'active', nextLifecycleAt: endedAt }
+  const nextLifecycleAt = endedAt === null ? trialEndsAt : earlierInstant(trialEndsAt, endedAt)
+  return { status: 'trial_active', nextLifecycleAt }
 }
 
 function requireEndAhead({ startedAt, endedAt }: SubscriptionTerms, now: Temporal.Instant): void {

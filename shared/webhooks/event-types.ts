@@ -12,6 +12,7 @@ export const WEBHOOK_EVENT_TYPES = [
   'subscription.cancelled',
   'subscription.created',
   'subscription.ended',
+  'subscription.trial_ended',
 ] as const
 
 export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number]

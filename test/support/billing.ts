@@ -84,6 +84,8 @@ export async function createBillingFixture(frozenTime: string): Promise<BillingF
         amountMinor: 0n,
         currency: 'USD',
         trialPeriodDays: 0,
+        trialKind: 'free',
+        trialUsage: 'billed',
         payInAdvance: false,
         charges: charges.map((charge) => ({
           ...charge,

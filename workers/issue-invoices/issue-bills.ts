@@ -12,6 +12,7 @@ import { type DueBill, dueBill } from '../../shared/invoicing/due-bill.ts'
 import { invoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
 import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
 import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
+import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 
 /**
  * Bills subscriptions until none of them is due: one transaction per round of periods, so that a subscription that is
@@ -49,7 +50,11 @@ async function billRound(
   const ratings = await loadRatings(
     transaction,
     organizationId,
-    bills.map(({ subscription, due }) => ({ subscription, period: due.period, advancePeriod: due.advancePeriod })),
+    bills.map(({ subscription, due }) => ({
+      subscription,
+      ...billedParts(due.period, subscription),
+      advancePeriod: due.advancePeriod,
+    })),
   )
   const drafts = bills.flatMap((bill, index) => {
     const rating = ratings[index]
@@ -98,6 +103,7 @@ function draftOf(
       kind: due.kind,
       periodStart: billed.start,
       periodEnd: billed.end,
+      timeZone: due.period === undefined ? due.next.timeZone : subscription.timeZone,
       issuedAt,
       finalizeAt: issuedAt.add({ seconds: subscription.gracePeriodSeconds }),
       totals: invoiceTotals(input.currency, lines),

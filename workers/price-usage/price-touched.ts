@@ -4,9 +4,10 @@ import { saveRunningCharges } from '../../db/billing/running-charges.ts'
 import { organizationNow } from '../../db/clock.ts'
 import type { OrganizationTransaction } from '../../db/connection.ts'
 import { takeTouchedCustomers } from '../../db/usage/touched-customers.ts'
-import { billingPeriodAt } from '../../shared/calendar/billing-period.ts'
+import { storedPeriod } from '../../shared/calendar/billing-period.ts'
 import { assert } from '../../shared/errors.ts'
 import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
+import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 
 /**
  * Takes the marks of customers and writes down what their running periods cost so far. Usage that is committed while
@@ -23,7 +24,7 @@ export async function priceTouched(
   const subscriptions = await listRunningSubscriptions(transaction, organizationId, taken)
   const requests = subscriptions.map((subscription) => ({
     subscription,
-    period: runningPeriod(subscription),
+    ...billedParts(runningPeriod(subscription), subscription),
     advancePeriod: undefined,
   }))
   const ratings = await loadRatings(transaction, organizationId, requests)
@@ -37,6 +38,7 @@ export async function priceTouched(
 }
 
 function runningPeriod(subscription: BilledSubscription) {
-  assert(subscription.currentPeriodStart !== null, `subscription ${subscription.id} has no running period`)
-  return billingPeriodAt({ ...subscription, at: subscription.currentPeriodStart })
+  const { id, currentPeriodStart: start, currentPeriodEnd: end } = subscription
+  assert(start !== null && end !== null, `subscription ${id} has no running period`)
+  return storedPeriod(subscription, { start, end })
 }

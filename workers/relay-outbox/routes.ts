@@ -20,6 +20,7 @@ const ROUTES: Partial<Record<OutboxTopic, readonly LookingJob[]>> = {
   'subscription.activated': [BILLING],
   'subscription.cancelled': [LIFECYCLE],
   'subscription.ended': [BILLING],
+  'subscription.trial_ended': [BILLING],
   'test_clock.advancing': [LIFECYCLE, BILLING],
   'transactions.accepted': [POSTING],
 }

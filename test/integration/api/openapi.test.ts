@@ -46,6 +46,8 @@ describe('the page "Create plan"', () => {
       charges: 'array of ChargeInput default=[]',
       // Extra.
       pay_in_advance: 'boolean default=false',
+      trial_kind: 'string default="free"',
+      trial_usage: 'string default="billed"',
       interval_count: 'integer or null',
       interval_unit: 'string or null',
     })
@@ -95,6 +97,8 @@ describe('the page "Create plan"', () => {
       interval_count: 'required integer or null',
       interval_unit: 'required string or null',
       pay_in_advance: 'required boolean',
+      trial_kind: 'required string',
+      trial_usage: 'required string',
       archived_at: 'required string format="date-time" or null',
     })
     expect(fields('ChargeOutput')).toEqual({

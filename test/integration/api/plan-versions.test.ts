@@ -142,6 +142,8 @@ describe('drafts', () => {
       amount_cents: 2000,
       currency: 'USD',
       trial_period_days: 0,
+      trial_kind: 'free',
+      trial_usage: 'billed',
       pay_in_advance: false,
       charges: [{ ...plan.charges[0], id: UUID, created_at: TIME, updated_at: TIME }],
       published_at: null,

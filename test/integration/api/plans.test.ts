@@ -53,6 +53,8 @@ describe('creating a plan', () => {
       amount_cents: 0,
       currency: 'USD',
       trial_period_days: 0,
+      trial_kind: 'free',
+      trial_usage: 'billed',
       pay_in_advance: false,
       charges: [],
       archived_at: null,
@@ -71,6 +73,8 @@ describe('creating a plan', () => {
       amount_cents: 9900,
       currency: 'EUR',
       trial_period_days: 14,
+      trial_kind: 'paid',
+      trial_usage: 'free',
       pay_in_advance: true,
       charges: [],
     }

@@ -15,6 +15,13 @@ beforeAll(async () => {
   await client.post('/plans/', { code: 'monthly', name: 'M', interval: 'monthly', amount_cents: 1000 })
   await client.post('/plans/', { code: 'advance', name: 'A', interval: 'monthly', pay_in_advance: true })
   await client.post('/plans/', { code: 'euro', name: 'E', interval: 'monthly', currency: 'EUR' })
+  await client.post('/plans/', {
+    code: 'trial',
+    name: 'T',
+    interval: 'monthly',
+    trial_period_days: 14,
+    pay_in_advance: true,
+  })
   await client.post('/customers', { external_id: 'acme', time_zone: 'America/New_York' })
 })
 afterAll(() => api.stop())
@@ -61,6 +68,7 @@ describe('the beginning', () => {
       time_zone: 'America/New_York',
       started_at: NOW,
       ended_at: null,
+      trial_ends_at: null,
       cancelled_at: null,
       current_period_start: NOW,
       current_period_end: '2026-03-01T05:00:00Z',
@@ -129,9 +137,34 @@ describe('the beginning', () => {
     [{ started_at: '2026-05-01T00:00:00Z', ended_at: '2026-04-01T00:00:00Z' }, 422, 'validation_error'],
     [{ started_at: '2026-02-30T00:00:00Z' }, 422, 'validation_error'],
     [{ started_at: '2026-02-10' }, 422, 'validation_error'],
+    [{ trial_ends_at: NOW }, 422, 'validation_error'],
+    [{ trial_ends_at: '2026-03-01T00:00:00Z', trial_period_days: 3 }, 422, 'validation_error'],
+    [{ trial_period_days: -1 }, 422, 'validation_error'],
   ])('%j is refused with %i %s', async (fields, status, code) => {
     const answer = await subscribe(fields)
     expect([answer.status, answer.body.code]).toEqual([status, code])
+  })
+
+  test('a trial runs from the start for the days of the plan, or for those that are asked for', async () => {
+    const first = await subscribe({ plan_code: 'trial', started_at: '2026-02-24T12:00:00Z', external_id: 'trying' })
+    expect(first.body).toMatchObject({ status: 'pending_activation', trial_ends_at: '2026-03-10T11:00:00Z' })
+    const own = await subscribe({ plan_code: 'trial', trial_ends_at: '2026-02-11T00:00:00Z' })
+    expect(own.body).toMatchObject({ status: 'trial_active', trial_ends_at: '2026-02-11T00:00:00Z' })
+    const due = { billing: '2026-02-11T00:00:00Z', lifecycle: '2026-02-11T00:00:00Z' }
+    expect(await dueTimes(own.body.id)).toEqual(due)
+    const longer = await subscribe({ plan_code: 'trial', trial_period_days: 30 })
+    expect(longer.body).toMatchObject({ status: 'trial_active', trial_ends_at: '2026-03-12T11:00:00Z' })
+    const none = await subscribe({ plan_code: 'trial', trial_period_days: 0 })
+    expect(none.body).toMatchObject({ status: 'active', trial_ends_at: null })
+    const added = await subscribe({ trial_period_days: 1 })
+    expect(added.body).toMatchObject({ status: 'trial_active', trial_ends_at: '2026-02-11T12:00:00Z' })
+  })
+
+  test('cancelling during a free trial ends it with the trial, by default', async () => {
+    await subscribe({ plan_code: 'trial', external_id: 'tried', trial_period_days: 60 })
+    const cancelled = await client.post('/subscriptions/tried/cancel')
+    expect(cancelled.body).toMatchObject({ status: 'trial_active', ended_at: '2026-04-11T11:00:00Z' })
+    expect(await dueTimes(cancelled.body.id)).toMatchObject({ lifecycle: '2026-04-11T11:00:00Z' })
   })
 
   test('an archived plan takes no new subscriptions', async () => {

@@ -11,6 +11,9 @@ function open(about: Partial<SubscriptionTerms>): (string | undefined)[] {
     billingTime: 'calendar',
     timeZone: 'UTC',
     paysInAdvance: false,
+    trialEndsAt: null,
+    trialKind: 'free',
+    trialUsage: 'billed',
     ...about,
   }
   const { status, currentPeriodStart, nextBillingAt } = openSubscription(terms, NOW)
@@ -33,6 +36,26 @@ test.each<[string, Partial<SubscriptionTerms>, (string | undefined)[]]>([
     'waits for a later start, whatever is to be billed',
     { backfillInvoices: true, startedAt: Temporal.Instant.from('2026-05-01T00:00:00Z') },
     ['pending_activation', undefined, undefined],
+  ],
+  [
+    'is in its trial until that ends',
+    { trialEndsAt: Temporal.Instant.from('2026-04-10T00:00:00.000001Z') },
+    ['trial_active', '2026-04-01T00:00:00Z', '2026-05-01T00:00:00Z'],
+  ],
+  [
+    'is active when its trial is over, and owes the fee since then',
+    { trialEndsAt: NOW, paysInAdvance: true },
+    ['active', '2026-04-01T00:00:00Z', '2026-04-10T00:00:00Z'],
+  ],
+  [
+    'owes no fee in advance before a free trial ends',
+    { trialEndsAt: Temporal.Instant.from('2026-06-15T09:00:00Z'), paysInAdvance: true },
+    ['trial_active', '2026-04-01T00:00:00Z', '2026-05-01T00:00:00Z'],
+  ],
+  [
+    'owes its fee in advance from the start of a paid trial',
+    { trialEndsAt: Temporal.Instant.from('2026-06-15T09:00:00Z'), paysInAdvance: true, trialKind: 'paid' },
+    ['trial_active', '2026-04-01T00:00:00Z', '2026-04-01T00:00:00Z'],
   ],
 ])('a subscription %s', (_rule, about, expected) => {
   expect(open(about)).toEqual(expected)

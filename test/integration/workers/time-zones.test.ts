@@ -1,0 +1,60 @@
+import { afterEach, expect, test } from 'vitest'
+import { requireCustomer, updateCustomer } from '../../../db/catalogue/customers.ts'
+import { requireSubscription } from '../../../db/subscriptions/subscriptions.ts'
+import { type BillingFixture, createBillingFixture } from '../../support/billing.ts'
+
+let fixture: BillingFixture
+afterEach(() => fixture.close())
+
+async function moveTo(timeZone: string): Promise<void> {
+  await fixture.within(async (transaction) => {
+    const { customerId } = await requireCustomer(transaction, fixture.organizationId, 'acme')
+    await updateCustomer(transaction, fixture.organizationId, customerId, { timeZone })
+  })
+}
+
+async function bills(): Promise<string[]> {
+  return (await fixture.invoices('acme')).map(
+    ({ periodStart, periodEnd, totalMinor, lines }) =>
+      `${periodStart} – ${periodEnd}: ${totalMinor}, ${Number(lines.at(-1)?.units)} tokens`,
+  )
+}
+
+test('a customer who moves keeps the running period, and no usage falls between that and the next', async () => {
+  fixture = await createBillingFixture('2026-01-01T00:00:00Z')
+  const charges = [{ chargeModel: 'standard', properties: { amount: '0.01' } }] as const
+  await fixture.plan({ code: 'pro', amountMinor: 3100n }, charges)
+  await fixture.customer('acme', 'UTC')
+  const { id } = await fixture.subscribe({ externalCustomerId: 'acme', planCode: 'pro' })
+  await fixture.advanceTo('2026-01-10T00:00:00Z')
+  await moveTo('America/New_York')
+  // The last hours of January there are the first of February in UTC.
+  await fixture.use('acme', 1, '2026-01-31T23:59:59Z')
+  await fixture.use('acme', 20, '2026-02-01T00:00:00Z')
+  await fixture.use('acme', 300, '2026-03-01T04:59:59Z')
+  await fixture.use('acme', 4000, '2026-03-01T05:00:00Z')
+  await fixture.advanceTo('2026-02-01T00:30:00Z')
+  // The draft is rated again when the subscription is in the other zone already.
+  await fixture.use('acme', 1, '2026-01-31T23:00:00Z')
+  await fixture.advanceTo('2026-04-01T06:00:00Z')
+  expect(await bills()).toEqual([
+    '2026-01-01T00:00:00Z – 2026-02-01T00:00:00Z: 3102, 2 tokens',
+    '2026-02-01T00:00:00Z – 2026-03-01T05:00:00Z: 3420, 320 tokens',
+    '2026-03-01T05:00:00Z – 2026-04-01T04:00:00Z: 7100, 4000 tokens',
+  ])
+  const { timeZone } = await fixture.within((transaction) =>
+    requireSubscription(transaction, fixture.organizationId, id),
+  )
+  expect(timeZone).toBe('America/New_York')
+})
+
+test('a subscription starts in the zone that its customer has by then', async () => {
+  fixture = await createBillingFixture('2026-01-01T00:00:00Z')
+  await fixture.plan({ code: 'pro', amountMinor: 3100n })
+  await fixture.customer('acme', 'UTC')
+  const startedAt = Temporal.Instant.from('2026-01-22T00:00:00Z')
+  await fixture.subscribe({ externalCustomerId: 'acme', planCode: 'pro', startedAt })
+  await moveTo('Asia/Tokyo')
+  await fixture.advanceTo('2026-01-31T17:00:00Z')
+  expect(await bills()).toEqual(['2026-01-22T00:00:00Z – 2026-01-31T15:00:00Z: 1000, 1 tokens'])
+})
