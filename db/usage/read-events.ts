@@ -1,12 +1,9 @@
 import { sql } from 'kysely'
-import { parseExactJson } from '../../shared/json/exact-json.ts'
-import { contributionOf } from '../../shared/metering/contribution.ts'
 import { dimensionsOf } from '../../shared/metering/count-event.ts'
-import { isoOfMicros, microsOfInstant } from '../../shared/metering/timestamp.ts'
-import { partOfEvent } from '../../shared/metering/usage-part.ts'
-import { decimal } from '../../shared/money/decimal.ts'
+import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { list } from '../list.ts'
+import { countStoredEvent, type StoredEventRow } from './count-stored-event.ts'
 import type { UsageQuestion, UsageSlice } from './usage-question.ts'
 
 /** A half-open range of time that one question asks about. */
@@ -16,12 +13,8 @@ export interface RawRange {
   readonly endMicros: number
 }
 
-interface EventRow {
+interface EventRow extends StoredEventRow {
   readonly position: number
-  readonly timestamp: Temporal.Instant
-  readonly arrival: string
-  readonly amountMinor: string | null
-  readonly properties: string
 }
 
 /** What raw events say to their questions, one slice an event, in order of time, then arrival. */
@@ -57,20 +50,9 @@ function sliceOf(row: EventRow, questions: readonly UsageQuestion[]): UsageSlice
   const question = questions[row.position]
   if (question === undefined) return []
   const { metric, source } = question
-  const timestampMicros = microsOfInstant(row.timestamp)
-  const properties = parseExactJson(row.properties) as Record<string, unknown>
-  const contribution = contributionOf({ code: metric.eventCode, timestampMicros, properties }, metric)
-  if (!('value' in contribution)) return []
-  const { value } = contribution
-  // A distinct count's value is an item; what adds up is that there was one.
-  const added = decimal(metric.aggregation === 'unique_count' ? '1' : value)
-  const amountMinor = row.amountMinor === null ? null : decimal(row.amountMinor)
-  return [
-    {
-      position: row.position,
-      dimensions: dimensionsOf({ properties }, metric),
-      part: partOfEvent(added, timestampMicros, BigInt(row.arrival)),
-      events: source === 'events' ? [{ value, timestampMicros, amountMinor, properties }] : [],
-    },
-  ]
+  const counted = countStoredEvent(row, metric)
+  if (counted === undefined) return []
+  const { part, value } = counted
+  const dimensions = dimensionsOf(value, metric)
+  return [{ position: row.position, dimensions, part, events: source === 'events' ? [value] : [] }]
 }
