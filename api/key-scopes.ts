@@ -19,7 +19,7 @@ const SCOPES: Readonly<Record<string, KeyScope>> = {
 }
 
 // Routes that heed the customer of a key; every other one would show or change what belongs to all customers.
-const CUSTOMER_ROUTES: ReadonlySet<string> = new Set(['POST /v1/billing/transactions'])
+const CUSTOMER_ROUTES: ReadonlySet<string> = new Set(['POST /v1/billing/transactions', 'GET /v1/usage'])
 
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 

@@ -4,6 +4,7 @@ import scalar from '@scalar/fastify-api-reference'
 import type { FastifyInstance } from 'fastify'
 import { withDescribedAnswers } from './described-answers.ts'
 import { withNamedSchemas } from './named-schemas.ts'
+import { withObjectParameters } from './object-parameters.ts'
 
 const DESCRIPTION = `Tabkeeper meters usage, prices it and issues invoices.
 
@@ -15,6 +16,7 @@ Times are RFC 3339 in UTC.`
 const TAGS = [
   ['Events', 'Usage comes in here, and counts once.'],
   ['Billable metrics', 'What is counted, of which events.'],
+  ['Usage', 'How much was used, when and by whom.'],
   ['Plans', 'What is sold, and for how much.'],
   ['Customers', 'Who is billed.'],
   ['Subscriptions', 'Who has which plan, since when and until when.'],
@@ -45,7 +47,9 @@ export async function registerOpenApi(server: FastifyInstance): Promise<void> {
       security: [{ apiKey: [] }],
     },
     transformObject: (document) =>
-      withNamedSchemas(withDescribedAnswers('openapiObject' in document ? document.openapiObject : {})) as never,
+      withNamedSchemas(
+        withObjectParameters(withDescribedAnswers('openapiObject' in document ? document.openapiObject : {})),
+      ) as never,
   })
 }
 

@@ -27,6 +27,7 @@ import { planRoutes } from './routes/plans.ts'
 import { subscriptionRoutes } from './routes/subscriptions.ts'
 import { testClockRoutes } from './routes/test-clocks.ts'
 import { transactionRoutes } from './routes/transactions.ts'
+import { usageRoutes } from './routes/usage.ts'
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts'
 import { webhookMessageRoutes } from './routes/webhook-messages.ts'
 import { validatorCompiler } from './validation.ts'
@@ -46,6 +47,7 @@ const ROUTES: readonly Routes[] = [
   currentUsageRoutes,
   eventRoutes,
   eventListRoutes,
+  usageRoutes,
   invoiceRoutes,
   agentStoreRoutes,
   transactionRoutes,

@@ -120,6 +120,7 @@ export interface Database {
       generation: Generated<number>
       countedFrom: DefaultedBigInteger
       rebuildCursor: number | null
+      rebuildAt: NullableInstant
     }
   billableMetricFilters: OfOrganization &
     Stamped & { id: GeneratedId; billableMetricId: string; key: string; allowedValues: string[] }

@@ -121,11 +121,11 @@ export function ErrorAnswer(codes: readonly ErrorCode[]) {
 }
 
 /** An instant from the text of a field. Throws `validation_error` for what is no time, or none of the years 2000 to 2099. */
-export function readInstant(text: string, field: string): Temporal.Instant {
+export function readInstant(text: string, field: string, place: 'body' | 'query' = 'body'): Temporal.Instant {
   const micros = parseTimestampMicros(text)
   if (micros !== undefined && text.includes('-')) return Temporal.Instant.from(isoOfMicros(micros))
   const msg = 'must be an RFC 3339 time with an offset, between the years 2000 and 2100'
-  throw validationError([{ loc: ['body', field], msg, type: 'datetime_parsing' }])
+  throw validationError([{ loc: [place, field], msg, type: 'datetime_parsing' }])
 }
 
 /** An integer of any size as a JSON integer; beyond 2^53 the serializer writes its digits. */

@@ -8,11 +8,11 @@ export function requireCurrencyCode(currency: string): string {
   throw validationError([{ loc: ['body', 'currency'], msg, type: 'currency' }])
 }
 
-/** The zone of a body's field `time_zone`, when it exists; offsets such as +02:00 know no clock changes and do not. */
-export function requireTimeZone(timeZone: string): string {
+/** The zone of the field `time_zone`, when it exists; offsets such as +02:00 know no clock changes and do not. */
+export function requireTimeZone(timeZone: string, place: 'body' | 'query' = 'body'): string {
   if (/^[A-Za-z]/.test(timeZone) && isTimeZone(timeZone)) return timeZone
   const msg = 'must be a name of the IANA time zone database, such as Europe/Berlin'
-  throw validationError([{ loc: ['body', 'time_zone'], msg, type: 'time_zone' }])
+  throw validationError([{ loc: [place, 'time_zone'], msg, type: 'time_zone' }])
 }
 
 function isTimeZone(timeZone: string): boolean {

@@ -82,6 +82,38 @@ export async function findCustomerKey(
   return row?.customerId
 }
 
+/** The rows of those external ids that usage or the API has named. */
+export async function findCustomerKeys(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  externalIds: readonly string[],
+): Promise<readonly number[]> {
+  if (externalIds.length === 0) return []
+  const rows = await transaction
+    .selectFrom('customers')
+    .select('customerId')
+    .where('organizationId', '=', organizationId)
+    .where('externalId', 'in', externalIds)
+    .execute()
+  return rows.map((row) => row.customerId)
+}
+
+/** The external ids of customers, registered or not, by their keys. */
+export async function listExternalIds(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  customerIds: readonly number[],
+): Promise<ReadonlyMap<number, string>> {
+  if (customerIds.length === 0) return new Map()
+  const rows = await transaction
+    .selectFrom('customers')
+    .select(['customerId', 'externalId'])
+    .where('organizationId', '=', organizationId)
+    .where('customerId', 'in', customerIds)
+    .execute()
+  return new Map(rows.map((row) => [row.customerId, row.externalId]))
+}
+
 /** Newest first. */
 export async function listCustomers(
   transaction: OrganizationTransaction,

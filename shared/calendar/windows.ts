@@ -12,17 +12,35 @@ export type WindowSize = (typeof WINDOW_SIZES)[number]
  * months. The first and the last are cut to the stretch; a day of a clock change has 23 or 25 hours.
  */
 export function windowsWithin({ start, end }: InstantRange, size: WindowSize, timeZone: string): InstantRange[] {
-  const windows: InstantRange[] = []
-  for (let from = windowStart(start, size, timeZone); Temporal.Instant.compare(from, end) < 0; ) {
-    const next = nextWindowStart(from, size, timeZone)
-    windows.push({ start: laterInstant(from, start), end: earlierInstant(next, end) })
-    from = next
+  const borders = windowBorders({ start, end }, size, timeZone) ?? []
+  return borders.slice(0, -1).map((from, index) => ({
+    start: laterInstant(from, start),
+    end: earlierInstant(borders[index + 1] ?? end, end),
+  }))
+}
+
+/**
+ * The borders of the same windows without the cuts: one more than there are windows. Undefined when there are more
+ * windows than `limit`.
+ */
+export function windowBorders(
+  { start, end }: InstantRange,
+  size: WindowSize,
+  timeZone: string,
+  limit = Infinity,
+): Temporal.Instant[] | undefined {
+  let border = windowStart(start, size, timeZone)
+  const borders = [border]
+  while (Temporal.Instant.compare(border, end) < 0) {
+    if (borders.length > limit) return undefined
+    border = nextWindowStart(border, size, timeZone)
+    borders.push(border)
   }
-  return windows
+  return borders
 }
 
 /** The start of the window that holds the instant. */
-export function windowStart(at: Temporal.Instant, size: WindowSize, timeZone: string): Temporal.Instant {
+function windowStart(at: Temporal.Instant, size: WindowSize, timeZone: string): Temporal.Instant {
   if (size === 'minute' || size === 'hour') {
     return at.toZonedDateTimeISO(timeZone).round({ smallestUnit: size, roundingMode: 'floor' }).toInstant()
   }

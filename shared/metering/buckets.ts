@@ -1,6 +1,6 @@
 const QUARTER_MICROS = 15 * 60 * 1_000_000
 const DAY_MICROS = 24 * 60 * 60 * 1_000_000
-const QUARTERS_PER_DAY = DAY_MICROS / QUARTER_MICROS
+export const QUARTERS_PER_DAY = DAY_MICROS / QUARTER_MICROS
 
 /** Levels of the rollups. On quarter hours of UTC the midnight of every zone falls. */
 export const QUARTER_HOUR = 0 as const
@@ -11,6 +11,11 @@ export type Level = typeof QUARTER_HOUR | typeof DAY
 /** Number of the bucket since the epoch that holds the instant. */
 export function bucketOf(level: Level, micros: number): number {
   return Math.floor(micros / (level === DAY ? DAY_MICROS : QUARTER_MICROS))
+}
+
+/** Number of the first quarter hour that does not begin before the instant. */
+export function quarterHourFrom(micros: number): number {
+  return Math.ceil(micros / QUARTER_MICROS)
 }
 
 /** The day that a quarter hour is part of. */
@@ -32,7 +37,7 @@ export interface BucketRange {
 
 /** Cuts a period into the fewest pieces that the rollups can answer. */
 export function cutIntoBuckets(startMicros: number, endMicros: number): UsageRanges {
-  const quarters = { from: Math.ceil(startMicros / QUARTER_MICROS), to: Math.floor(endMicros / QUARTER_MICROS) }
+  const quarters = { from: quarterHourFrom(startMicros), to: Math.floor(endMicros / QUARTER_MICROS) }
   if (quarters.from > quarters.to) {
     return { days: NOTHING, quarterHours: [], raw: nonEmpty([{ startMicros, endMicros }]) }
   }

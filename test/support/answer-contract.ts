@@ -3,13 +3,13 @@ import { Compile } from 'typebox/schema'
 /** What the OpenAPI document promises about answers. */
 export interface AnswerContract {
   /** Throws when the operation, its status or the shape of its body is not in the document. */
-  check(answer: { method: string; path: string; status: number; body: unknown }): void
+  check(answer: { method: string; path: string; status: number; mediaType: string; body: unknown }): void
 }
 
 type Json = Record<string, unknown>
 
 interface Operation {
-  readonly responses: Record<string, { content?: { 'application/json'?: { schema: Json } } }>
+  readonly responses: Record<string, { content?: Record<string, { schema: Json }> }>
 }
 
 interface Document {
@@ -21,14 +21,17 @@ interface Document {
 export function readAnswerContract(document: Document): AnswerContract {
   const validators = new Map<object, ReturnType<typeof Compile>>()
   return {
-    check: ({ method, path, status, body }) => {
+    check: ({ method, path, status, mediaType, body }) => {
       const operation = findOperation(document, method, path)
       // A request that no operation is for is answered by the router.
       if (operation === undefined) return
       const response = operation.responses[status]
       if (response === undefined) throw new Error(`${method} ${path} answers ${status}, which is not documented`)
-      const schema = response.content?.['application/json']?.schema
-      if (schema === undefined) return
+      if (response.content === undefined) return
+      const schema = response.content[mediaType]?.schema
+      if (schema === undefined) throw new Error(`${method} ${path} answers ${mediaType}, which is not documented`)
+      // A text of another format is no JSON to be checked.
+      if (mediaType !== 'application/json') return
       const validator = validators.get(schema) ?? Compile(closed(resolved(schema, document)) as Json)
       validators.set(schema, validator)
       const [, errors] = validator.Errors(body) as unknown as [boolean, { instancePath: string; message: string }[]]

@@ -90,7 +90,8 @@ function clientOf(
       },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
-    contract.check({ method, path: `/v1${path}`, status: answer.status, body: answer.body })
+    const [mediaType = ''] = (answer.headers.get('content-type') ?? '').split(';')
+    contract.check({ method, path: `/v1${path}`, status: answer.status, mediaType, body: answer.body })
     return answer
   }
   return {

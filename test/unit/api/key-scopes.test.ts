@@ -39,6 +39,7 @@ test.each<[KeyScope, string, string]>([
 
 test('a key of one customer is for the routes that heed its customer', () => {
   expect(isAllowed('*', 'POST', '/v1/billing/transactions', 'acme')).toBe(true)
+  expect(isAllowed('read', 'GET', '/v1/usage', 'acme')).toBe(true)
   expect(isAllowed('read', 'POST', '/v1/billing/transactions', 'acme')).toBe(false)
   expect(isAllowed('*', 'GET', '/v1/billing/transactions', 'acme')).toBe(false)
   expect(isAllowed('*', 'GET', '/v1/api_keys', 'acme')).toBe(false)

@@ -1,0 +1,21 @@
+import { decimal } from '../../shared/money/decimal.ts'
+import type { BillableMetric } from '../catalogue/billable-metrics.ts'
+import type { UsageMetric } from './usage-question.ts'
+
+/** What reading usage needs to know of a metric, from its row. */
+export function usageMetricOf(metric: BillableMetric): UsageMetric {
+  const { id, eventCode, aggregation, fieldName, expression, recurring, generation, dimensionKeys } = metric
+  const { roundingMode: mode, roundingPrecision: precision, percentile } = metric
+  return {
+    id,
+    eventCode,
+    aggregation,
+    fieldName,
+    expression,
+    recurring,
+    rounding: mode === null ? null : { mode, precision },
+    percentile: percentile === null ? null : decimal(percentile),
+    generation,
+    dimensionKeys,
+  }
+}
