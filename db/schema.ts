@@ -345,7 +345,10 @@ export interface Database {
   subscriptionPriceOverrides: OfOrganization & {
     subscriptionId: string
     priceComponentId: string
-    amountMinor: BigInteger
+    amountMinor: ColumnType<string | null, string | bigint | null, string | bigint | null>
+    properties: JSONColumnType<Record<string, unknown> | null, string | null, string | null>
+    modifiers: JSONColumnType<Record<string, unknown> | null, string | null, string | null>
+    displayName: string | null
     createdAt: DefaultedInstant
   }
   transactions: OfOrganization & {

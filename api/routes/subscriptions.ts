@@ -7,6 +7,7 @@ import type { CancellationTime } from '../../shared/subscriptions/cancel-subscri
 import { inOrganization, type Routes } from '../context.ts'
 import { PAGE_QUERY, pageAnswer, pageRequest } from '../paging.ts'
 import { failures, ListOf, readInstant } from '../schemas/common.ts'
+import { priceOverridesOf, priceOverridesView } from '../schemas/price-overrides.ts'
 import {
   SubscriptionAnswer,
   SubscriptionCancel,
@@ -125,6 +126,7 @@ function requestOf(body: Type.Static<typeof SubscriptionCreate>): SubscriptionRe
     ownEventsOnly: body.own_events_only ?? false,
     backfillInvoices: body.backfill_invoices ?? false,
     trial: trialOf(body),
+    priceOverrides: body.price_overrides == null ? null : priceOverridesOf(body.price_overrides),
   }
 }
 
@@ -160,6 +162,7 @@ function view(subscription: Subscription) {
     cancelled_at: textOf(subscription.cancelledAt),
     current_period_start: textOf(subscription.currentPeriodStart),
     current_period_end: textOf(subscription.currentPeriodEnd),
+    price_overrides: priceOverridesView(subscription),
     created_at: subscription.createdAt.toString(),
     updated_at: subscription.updatedAt.toString(),
   }

@@ -11,11 +11,11 @@ const PlanInterval = Choice(INTERVALS as readonly ['weekly', 'monthly', 'quarter
 
 const ChargeModel = Choice(CHARGE_MODELS, { title: 'ChargeModel' })
 
-const DisplayName = Nullable(
+export const DisplayName = Nullable(
   Type.String({ maxLength: 255, description: 'What invoices call it; the name of the metric when left out.' }),
 )
 
-const Properties = Type.Record(Type.String(), Type.Unknown(), {
+export const Properties = Type.Record(Type.String(), Type.Unknown(), {
   description: 'The prices, as the charge model wants them. Decimals are text or numbers; they are never rounded.',
 })
 
@@ -60,7 +60,7 @@ export const ChargeInput = Input(
   { description: 'What a metric costs.' },
 )
 
-const AMOUNT_CENTS = {
+export const AMOUNT_CENTS = {
   minimum: 0,
   maximum: Number.MAX_SAFE_INTEGER,
   description: 'The fixed fee per period, in minor units of the currency.',
@@ -71,7 +71,7 @@ const TRIAL_KIND = {
   description: 'Whether the fixed fee starts when the trial is over (free), or with the subscription.',
 }
 const TRIAL_USAGE = { description: 'Whether what is used during a trial is billed.' }
-const CHARGES = { maxItems: 1_000 }
+export const CHARGES = { maxItems: 1_000 }
 const PAY_IN_ADVANCE = { description: 'Whether the fixed fee is due when its period begins.' }
 
 const INTERVAL_LENGTH = {

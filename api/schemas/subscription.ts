@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { Choice, Input, Name, Nullable, Output, Time, TimeInput, Uuid } from './common.ts'
 import { TRIAL_PERIOD_DAYS } from './plan.ts'
+import { PriceOverrides, PriceOverridesAnswer } from './price-overrides.ts'
 
 export const SubscriptionStatus = Choice(
   [
@@ -65,6 +66,7 @@ export const SubscriptionCreate = Input(
       ),
     ),
     trial_ends_at: Type.Optional(Nullable(TimeInput)),
+    price_overrides: Type.Optional(Nullable(PriceOverrides)),
   },
   { examples: [{ external_customer_id: 'acme', plan_code: 'pro' }] },
 )
@@ -94,6 +96,7 @@ export const SubscriptionAnswer = Output('Subscription', {
   cancelled_at: Nullable(Time),
   current_period_start: Nullable(Time),
   current_period_end: Nullable(Time),
+  price_overrides: Nullable(PriceOverridesAnswer),
   created_at: Time,
   updated_at: Time,
 })

@@ -1,8 +1,7 @@
-import { AppError, assert } from '../../shared/errors.ts'
+import { AppError } from '../../shared/errors.ts'
 import { registerCustomer } from '../catalogue/register-customer.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { createSubscription } from '../subscriptions/create-subscription.ts'
-import { insertPriceOverride } from '../subscriptions/price-overrides.ts'
 import type { Subscription } from '../subscriptions/subscriptions.ts'
 import { type AgentPlanTerms, ensureAgentPlan } from './agent-plans.ts'
 import { lockAgent } from './agents.ts'
@@ -30,15 +29,11 @@ export async function subscribeToAgent(
     endedAt: null,
     billingTime: 'anniversary' as const,
     ownEventsOnly: false,
+    priceOverrides: { amountMinor: terms.amountMinor, charges: [] },
   }
-  const subscription = await createSubscription(transaction, organizationId, request).catch((error: unknown) => {
+  return await createSubscription(transaction, organizationId, request).catch((error: unknown) => {
     if (!(error instanceof AppError) || error.code !== 'subscription_exists') throw error
     const message = `"${externalCustomerId}" has a live subscription of the agent "${terms.externalAgentId}" already`
     throw new AppError('subscription_exists', message)
   })
-  const fee = plan.components.find(({ kind }) => kind === 'rate')
-  assert(fee !== undefined, `the plan ${plan.code} of an agent has no fee`)
-  const override = { subscriptionId: subscription.id, priceComponentId: fee.id, amountMinor: terms.amountMinor }
-  await insertPriceOverride(transaction, organizationId, override)
-  return subscription
 }

@@ -3,12 +3,14 @@ import type { InstantRange } from '../../shared/calendar/instant-range.ts'
 import { assert } from '../../shared/errors.ts'
 import { type AttributableSubscription, attributedRanges } from '../../shared/invoicing/attribution.ts'
 import type { ComponentUsage } from '../../shared/invoicing/components.ts'
+import { overriddenComponent } from '../../shared/invoicing/overridden-component.ts'
 import type { RatingInput } from '../../shared/invoicing/rate-subscription.ts'
 import type { FeePeriod } from '../../shared/invoicing/trial-periods.ts'
 import type { UsageWindow } from '../../shared/metering/aggregation.ts'
 import { aggregationOf } from '../../shared/metering/aggregations.ts'
 import { measureUsage } from '../../shared/metering/measure-usage.ts'
 import { microsOfInstant } from '../../shared/metering/timestamp.ts'
+import type { PriceOverride } from '../../shared/subscriptions/price-overrides.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { listPriceOverrides } from '../subscriptions/price-overrides.ts'
 import { readUsage } from '../usage/read-usage.ts'
@@ -70,13 +72,14 @@ export async function loadRatings(
 
 function withOverrides(
   components: readonly PlanComponent[],
-  amounts: ReadonlyMap<string, bigint> | undefined,
+  overrides: ReadonlyMap<string, PriceOverride> | undefined,
 ): readonly PlanComponent[] {
-  if (amounts === undefined) return components
+  if (overrides === undefined) return components
   return components.map((planned) => {
-    const amountMinor = amounts.get(planned.component.id)
-    if (amountMinor === undefined || planned.component.kind !== 'rate') return planned
-    return { ...planned, component: { ...planned.component, amountMinor } }
+    const override = overrides.get(planned.component.id)
+    return override === undefined
+      ? planned
+      : { ...planned, component: overriddenComponent(planned.component, override) }
   })
 }
 

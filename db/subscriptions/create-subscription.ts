@@ -1,6 +1,7 @@
 import type { BillingTime } from '../../shared/calendar/interval.ts'
 import { AppError } from '../../shared/errors.ts'
 import { openSubscription } from '../../shared/subscriptions/open-subscription.ts'
+import { definePriceOverrides, type PriceOverridesRequest } from '../../shared/subscriptions/price-overrides.ts'
 import { type Customer, requireCustomer, updateCustomer } from '../catalogue/customers.ts'
 import { requireDefaultIssuer } from '../catalogue/issuers.ts'
 import { lockOrganizationClock, requireOrganization } from '../catalogue/organization.ts'
@@ -8,6 +9,7 @@ import { type Plan, requirePlan } from '../catalogue/plans.ts'
 import { organizationNow } from '../clock.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
+import { insertPriceOverrides } from './price-overrides.ts'
 import { insertSubscription, requireSubscription, type Subscription } from './subscriptions.ts'
 import { findTrialEnd, type TrialRequest } from './trial-end.ts'
 
@@ -25,6 +27,8 @@ export interface SubscriptionRequest {
   readonly backfillInvoices?: boolean
   /** Null: what the plan gives to whoever subscribes to it for the first time. */
   readonly trial?: TrialRequest | null
+  /** What differs from the plan's prices. */
+  readonly priceOverrides?: PriceOverridesRequest | null
 }
 
 /** Subscribes a customer to the newest version of a plan, in one currency and one zone for as long as it runs. */
@@ -47,7 +51,8 @@ export async function createSubscription(
     billingTime: request.billingTime,
     timeZone: customer.timeZone ?? organization.timeZone,
   }
-  const { externalId, backfillInvoices = false, trial = null } = request
+  const { externalId, backfillInvoices = false, trial = null, priceOverrides = null } = request
+  const overrides = priceOverrides === null ? [] : definePriceOverrides(priceOverrides, plan.components)
   const trialOf = { customerId: customer.customerId, plan, externalId, ...terms }
   const trialEndsAt = await findTrialEnd(transaction, organizationId, trialOf, trial)
   const paysInAdvance = plan.components.some((component) => component.timing === 'advance')
@@ -64,6 +69,7 @@ export async function createSubscription(
     ownEventsOnly: request.ownEventsOnly,
     currency: plan.currency,
   })
+  await insertPriceOverrides(transaction, { organizationId, subscriptionId: id }, overrides)
   await announce(transaction, {
     organizationId,
     topic: 'subscription.created',

@@ -1,43 +1,76 @@
 import { sql } from 'kysely'
+import { parseExactJson } from '../../shared/json/exact-json.ts'
+import type { PriceOverride } from '../../shared/subscriptions/price-overrides.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 
-/** What a fixed fee costs one subscription, in place of the amount in its plan. */
-export interface PriceOverride {
-  readonly subscriptionId: string
-  readonly priceComponentId: string
-  readonly amountMinor: bigint
-}
-
 /** Once per subscription and component; the second time fails the transaction. */
-export async function insertPriceOverride(
+export async function insertPriceOverrides(
   transaction: OrganizationTransaction,
-  organizationId: number,
-  override: PriceOverride,
+  { organizationId, subscriptionId }: { organizationId: number; subscriptionId: string },
+  overrides: readonly PriceOverride[],
 ): Promise<void> {
+  if (overrides.length === 0) return
   await transaction
     .insertInto('subscriptionPriceOverrides')
-    .values({ organizationId, ...override })
+    .values(
+      overrides.map(({ properties, modifiers, ...override }) => ({
+        organizationId,
+        subscriptionId,
+        ...override,
+        properties: properties === null ? null : JSON.stringify(properties),
+        modifiers: modifiers === null ? null : JSON.stringify(modifiers),
+      })),
+    )
     .execute()
 }
 
-/** The amounts by component, by subscription; without an entry the plan's holds. */
+/** The overrides by component, by subscription; without an entry the plan's prices hold. */
 export async function listPriceOverrides(
   transaction: OrganizationTransaction,
   organizationId: number,
   subscriptionIds: readonly string[],
-): Promise<ReadonlyMap<string, ReadonlyMap<string, bigint>>> {
+): Promise<ReadonlyMap<string, ReadonlyMap<string, PriceOverride>>> {
   if (subscriptionIds.length === 0) return new Map()
-  const rows = await transaction
-    .selectFrom('subscriptionPriceOverrides')
-    .select(['subscriptionId', 'priceComponentId', 'amountMinor'])
-    .where('organizationId', '=', organizationId)
-    .where('subscriptionId', '=', sql<string>`any (${subscriptionIds}::uuid[])`)
-    .execute()
+  const rows = await selectOverrides(transaction, organizationId, subscriptionIds)
   const bySubscription = Map.groupBy(rows, (row) => row.subscriptionId)
   return new Map(
     [...bySubscription].map(([id, group]) => [
       id,
-      new Map(group.map((row) => [row.priceComponentId, BigInt(row.amountMinor)])),
+      new Map(group.map((row) => [row.priceComponentId, toOverride(row)])),
     ]),
   )
+}
+
+async function selectOverrides(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  subscriptionIds: readonly string[],
+) {
+  return await transaction
+    .selectFrom('subscriptionPriceOverrides')
+    .select(['subscriptionId', 'priceComponentId', 'amountMinor', 'displayName'])
+    // As text, so that a number in it is not read through a double.
+    .select([
+      sql<string | null>`properties::text`.as('properties'),
+      sql<string | null>`modifiers::text`.as('modifiers'),
+    ])
+    .where('organizationId', '=', organizationId)
+    .where('subscriptionId', '=', sql<string>`any (${subscriptionIds}::uuid[])`)
+    .orderBy('priceComponentId')
+    .execute()
+}
+
+function toOverride(row: Awaited<ReturnType<typeof selectOverrides>>[number]): PriceOverride {
+  const { priceComponentId, displayName, amountMinor, properties, modifiers } = row
+  return {
+    priceComponentId,
+    displayName,
+    amountMinor: amountMinor === null ? null : BigInt(amountMinor),
+    properties: objectOf(properties),
+    modifiers: objectOf(modifiers),
+  }
+}
+
+function objectOf(text: string | null): Readonly<Record<string, unknown>> | null {
+  return text === null ? null : (parseExactJson(text) as Record<string, unknown>)
 }

@@ -3,10 +3,12 @@ import type { Interval } from '../../shared/calendar/interval.ts'
 import { AppError } from '../../shared/errors.ts'
 import { ENDED_STATUSES } from '../../shared/subscriptions/cancel-subscription.ts'
 import type { SubscriptionState } from '../../shared/subscriptions/open-subscription.ts'
+import type { PriceOverride } from '../../shared/subscriptions/price-overrides.ts'
 import type { TrialKind, TrialUsage } from '../../shared/subscriptions/trial.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { type Page, type PageRequest, pageOf } from '../paging.ts'
 import type { Database, SubscriptionStatus } from '../schema.ts'
+import { listPriceOverrides } from './price-overrides.ts'
 
 /** A subscription with the names of what it ties together. */
 export type Subscription = Selectable<Database['subscriptions']> & {
@@ -16,7 +18,10 @@ export type Subscription = Selectable<Database['subscriptions']> & {
   readonly interval: Interval
   readonly trialKind: TrialKind
   readonly trialUsage: TrialUsage
+  readonly priceOverrides: readonly PriceOverride[]
 }
+
+type SubscriptionRow = Omit<Subscription, 'priceOverrides'>
 
 export interface SubscriptionDefinition extends SubscriptionState {
   readonly customerId: number
@@ -98,7 +103,18 @@ export async function requireSubscription(
   if (subscription === undefined) {
     throw new AppError('subscription_not_found', `no subscription has the id or external id "${reference}"`)
   }
-  return subscription
+  const [found] = await withPriceOverrides(transaction, organizationId, [subscription])
+  return found as Subscription
+}
+
+async function withPriceOverrides(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  rows: readonly SubscriptionRow[],
+): Promise<readonly Subscription[]> {
+  const ids = rows.map(({ id }) => id)
+  const overrides = await listPriceOverrides(transaction, organizationId, ids)
+  return rows.map((row) => ({ ...row, priceOverrides: [...(overrides.get(row.id)?.values() ?? [])] }))
 }
 
 export interface SubscriptionFilter {
@@ -119,7 +135,7 @@ export async function listSubscriptions(
     .orderBy('s.id', 'desc')
     .limit(limit + 1)
     .execute()
-  return pageOf(rows, limit, (row) => row.id)
+  return pageOf(await withPriceOverrides(transaction, organizationId, rows), limit, (row) => row.id)
 }
 
 /** Keeps every other transaction, the workers' too, from changing the subscription until this one ends. */

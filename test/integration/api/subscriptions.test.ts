@@ -72,6 +72,7 @@ describe('the beginning', () => {
       cancelled_at: null,
       current_period_start: NOW,
       current_period_end: '2026-03-01T05:00:00Z',
+      price_overrides: null,
       created_at: TIME,
       updated_at: TIME,
     })
@@ -234,6 +235,45 @@ test('before anything is used, current usage names the charges of the running pe
   expect(
     body.lines.map(({ kind, units, charge_model }: Record<string, string>) => [kind, units, charge_model]),
   ).toEqual([['usage', '0', 'standard']])
+})
+
+describe('prices of its own', () => {
+  async function planWithCharge(code: string): Promise<string> {
+    const metric = await client.post('/billable_metrics', { code, name: code, aggregation: 'count' })
+    const charges = [{ billable_metric_id: metric.body.id, charge_model: 'standard', properties: { amount: '0.5' } }]
+    const plan = await client.post('/plans/', { code, name: code, interval: 'monthly', amount_cents: 900, charges })
+    return plan.body.charges[0].id
+  }
+
+  test('are answered as they were written, and price current usage', async () => {
+    const id = await planWithCharge('own')
+    const charge = { id, properties: { amount: 0.1e1 }, invoice_display_name: 'Own' }
+    const price_overrides = { amount_cents: 700, charges: [charge] }
+    const created = await subscribe({ plan_code: 'own', external_id: 'own', price_overrides })
+    expect(created.status).toBe(201)
+    expect(created.body.price_overrides).toEqual(price_overrides)
+    expect((await client.get('/subscriptions/own')).body.price_overrides).toEqual(price_overrides)
+    const listed = (await client.get('/subscriptions?limit=1')).body.data[0]
+    expect(listed.price_overrides).toEqual(price_overrides)
+    const usage = (await client.get('/subscriptions/own/current_usage')).body
+    expect(usage.lines.map(({ description }: { description: string }) => description)).toEqual(['Own'])
+    const fee = await subscribe({ plan_code: 'own', price_overrides: { amount_cents: 0 } })
+    expect(fee.body.price_overrides).toEqual({ amount_cents: 0, charges: [] })
+  })
+
+  test.each([
+    [{ properties: { amount: '-1' } }, 'properties.amount'],
+    [{ properties: {} }, 'properties.amount'],
+    [{ properties: { amount: '1' }, id: '0199d2a4-6b1c-7c3e-9f5a-2d1b8e4f6a70' }, 'id'],
+    [{ charge_model: 'package' }, 'charge_model'],
+  ])('%j is refused where it stands', async (fields, place) => {
+    const { body } = await client.get('/plans/own')
+    const charges = [{ id: body.charges[0].id, ...fields }]
+    const answer = await subscribe({ plan_code: 'own', price_overrides: { charges } })
+    expect(answer.status).toBe(422)
+    const places = answer.body.detail.map(({ loc }: { loc: unknown[] }) => loc.join('.'))
+    expect(places).toEqual([`body.price_overrides.charges.0.${place}`])
+  })
 })
 
 describe('test clocks', () => {

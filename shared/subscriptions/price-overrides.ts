@@ -1,0 +1,123 @@
+import { assert, type Issue, validationError } from '../errors.ts'
+import { checkModifiers } from '../plans/charge-modifiers.ts'
+import { type Charge, isPricedModel, parseCharge } from '../pricing/charge-models.ts'
+import type { GroupKeys } from '../pricing/group-keys.ts'
+
+/** Prices that one subscription has in place of its plan's; the shape of every field is checked already. */
+export interface PriceOverridesRequest {
+  /** The fixed fee in minor units; null: the plan's. */
+  readonly amountMinor: bigint | null
+  readonly charges: readonly ChargeOverrideRequest[]
+}
+
+export interface ChargeOverrideRequest {
+  /** That of the charge in the plan. */
+  readonly id: string
+  /** For the model of the charge, all of them; undefined: the plan's. */
+  readonly properties: Readonly<Record<string, unknown>> | undefined
+  /** By field name; those left out are the plan's, null takes one away. */
+  readonly modifiers: Readonly<Record<string, unknown>>
+  readonly displayName: string | null
+}
+
+/** What a component costs one subscription. Null: as in its plan. */
+export interface PriceOverride {
+  readonly priceComponentId: string
+  readonly amountMinor: bigint | null
+  readonly properties: Readonly<Record<string, unknown>> | null
+  /** All that hold, those of the plan included. */
+  readonly modifiers: Readonly<Record<string, unknown>> | null
+  readonly displayName: string | null
+}
+
+/** A component of the plan as it was written. */
+export interface OverridableComponent {
+  readonly id: string
+  readonly kind: string
+  readonly chargeModel: string | null
+  readonly properties: Readonly<Record<string, unknown>>
+  readonly modifiers: Readonly<Record<string, unknown>>
+}
+
+/** Checks prices by the rules that those of a plan go by. Throws `validation_error` naming every fault. */
+export function definePriceOverrides(
+  { amountMinor, charges }: PriceOverridesRequest,
+  components: readonly OverridableComponent[],
+): readonly PriceOverride[] {
+  const issues: Issue[] = []
+  const seen = new Set<string>()
+  const ofCharges = charges.flatMap((charge, index): PriceOverride[] => {
+    const loc = ['body', 'price_overrides', 'charges', index]
+    const id = charge.id.toLowerCase()
+    const component = components.find((planned) => planned.id === id && planned.kind === 'usage')
+    if (component === undefined) return refuse(issues, [...loc, 'id'], 'the plan has no charge with this id', 'unknown')
+    if (seen.has(id)) return refuse(issues, [...loc, 'id'], 'is given twice', 'duplicate')
+    seen.add(id)
+    return [chargeOverride(component, charge, loc, issues)]
+  })
+  if (issues.length > 0) throw validationError(issues)
+  const fee = components.find(({ kind }) => kind === 'rate')
+  return fee === undefined || amountMinor === null
+    ? ofCharges
+    : [{ ...NOTHING, priceComponentId: fee.id, amountMinor }, ...ofCharges]
+}
+
+const NOTHING = { amountMinor: null, properties: null, modifiers: null, displayName: null }
+
+function refuse(issues: Issue[], loc: Issue['loc'], msg: string, type: string): [] {
+  issues.push({ loc, msg, type })
+  return []
+}
+
+function chargeOverride(
+  component: OverridableComponent,
+  { properties, modifiers: changed, displayName }: ChargeOverrideRequest,
+  loc: Issue['loc'],
+  issues: Issue[],
+): PriceOverride {
+  const modifiers = changedModifiers(component.modifiers, changed)
+  const priced = properties ?? component.properties
+  const charge = readCharge(component, priced, loc, issues)
+  issues.push(...checkModifiers(modifiers, charge, loc), ...groupIssues(component, priced, loc))
+  return {
+    priceComponentId: component.id,
+    amountMinor: null,
+    properties: properties ?? null,
+    modifiers: Object.keys(changed).length === 0 ? null : modifiers,
+    displayName,
+  }
+}
+
+function changedModifiers(
+  planned: Readonly<Record<string, unknown>>,
+  changed: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries({ ...planned, ...changed }).filter(([, value]) => value !== null))
+}
+
+// Undefined where a fault is noted instead.
+function readCharge(
+  { id, chargeModel }: OverridableComponent,
+  properties: unknown,
+  loc: Issue['loc'],
+  issues: Issue[],
+): Charge | undefined {
+  assert(chargeModel !== null && isPricedModel(chargeModel), `the charge ${id} cannot be priced`)
+  const parsed = parseCharge(chargeModel, properties, [...loc, 'properties'])
+  if ('charge' in parsed) return parsed.charge
+  issues.push(...parsed.issues)
+  return undefined
+}
+
+// Usage is kept apart by the keys that plans price by.
+function groupIssues(component: OverridableComponent, properties: unknown, loc: Issue['loc']): Issue[] {
+  const known = keysOf(component.properties)
+  if (keysOf(properties).every((key) => known.includes(key))) return []
+  const msg = `must be some of those of the plan's charge: ${known.join(', ') || 'none'}`
+  return [{ loc: [...loc, 'properties', 'pricing_group_keys'], msg, type: 'unknown' }]
+}
+
+function keysOf(properties: unknown): readonly string[] {
+  const { pricing_group_keys: keys } = properties as GroupKeys
+  return Array.isArray(keys) ? keys : []
+}
