@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** A request that an endpoint was sent. */
@@ -15,12 +15,15 @@ export interface WebhookReceiver {
   received(path: string): ReceivedRequest[]
   /** How a path answers from now on: with a status, or, when it hangs, not at all. 204 when nothing was said. */
   answer(path: string, how: number | 'hang'): void
+  /** Answers at last, with 204, what a path has been left without an answer. */
+  release(path: string): void
   stop(): Promise<void>
 }
 
 export async function startWebhookReceiver(): Promise<WebhookReceiver> {
   const requests: ReceivedRequest[] = []
   const answers = new Map<string, number | 'hang'>()
+  const hanging: { path: string; response: ServerResponse }[] = []
   const server = createServer((request, response) => {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part))
@@ -28,7 +31,7 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
       const path = request.url ?? ''
       requests.push({ path, headers: request.headers, body: Buffer.concat(parts).toString() })
       const how = answers.get(path) ?? 204
-      if (how === 'hang') return
+      if (how === 'hang') return hanging.push({ path, response })
       // A redirect leads to a path that would take the message.
       response.writeHead(how, how >= 300 && how < 400 ? { location: '/elsewhere' } : {}).end()
     })
@@ -38,6 +41,8 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received: (path) => requests.filter((request) => request.path === path),
     answer: (path, how) => void answers.set(path, how),
+    release: (path) =>
+      hanging.filter((held) => held.path === path).forEach(({ response }) => response.writeHead(204).end()),
     stop: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
