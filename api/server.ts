@@ -27,6 +27,7 @@ import { planRoutes } from './routes/plans.ts'
 import { subscriptionRoutes } from './routes/subscriptions.ts'
 import { testClockRoutes } from './routes/test-clocks.ts'
 import { transactionRoutes } from './routes/transactions.ts'
+import { unprocessedEventRoutes } from './routes/unprocessed-events.ts'
 import { usageRoutes } from './routes/usage.ts'
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts'
 import { webhookMessageRoutes } from './routes/webhook-messages.ts'
@@ -48,6 +49,7 @@ const ROUTES: readonly Routes[] = [
   eventRoutes,
   eventListRoutes,
   usageRoutes,
+  unprocessedEventRoutes,
   invoiceRoutes,
   agentStoreRoutes,
   transactionRoutes,

@@ -1,21 +1,21 @@
 import { sql } from 'kysely'
 import type { Connection } from './connection.ts'
-import type { OutboxTopic } from './outbox.ts'
+import type { Announcement } from './outbox.ts'
 import { insertWebhookMessages } from './webhooks/hand-over.ts'
 
 /** The oldest announcements that are not relayed yet, over all organizations. */
 export async function listUnrelayed(
   connection: Connection,
   limit: number,
-): Promise<{ id: string; topic: OutboxTopic }[]> {
-  const rows = await connection
+): Promise<(Announcement & { readonly id: string })[]> {
+  return await connection
     .selectFrom('outbox')
-    .select(['id', 'topic'])
+    .select(['id', 'organizationId', 'topic', 'payload'])
     .where('relayedAt', 'is', null)
     .orderBy('id')
     .limit(limit)
+    .$castTo<Announcement & { readonly id: string }>()
     .execute()
-  return rows.map(({ id, topic }) => ({ id, topic: topic as OutboxTopic }))
 }
 
 /**

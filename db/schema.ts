@@ -250,6 +250,12 @@ export interface Database {
     details: JSONColumnType<Record<string, unknown>, string | undefined, string>
     createdAt: DefaultedInstant
   }
+  unprocessedAlerts: OfOrganization & {
+    reason: UnprocessedReason
+    unannouncedEvents: BigInteger
+    since: NullableInstant
+    announcedAt: NullableInstant
+  }
   touchedCustomers: OfOrganization & { customerId: number; touchedAt: Instant }
   runningCharges: OfOrganization & {
     customerId: number

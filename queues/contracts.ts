@@ -46,8 +46,29 @@ export const QUEUES = {
   }),
   /** Starts and ends that are due, and test clocks that have arrived. */
   'run-lifecycle': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
-  /** Counts events that were sent before their metric was defined. */
-  'rebuild-usage': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
+  /** Counts stored events: those from before their metric, and those that could not be counted when they came. */
+  'rebuild-usage': contract({
+    payload: Type.Union([
+      Type.Object({}, { additionalProperties: false }),
+      Type.Object({ task: Type.Literal('resolve'), organizationId: OrganizationId, customerIds: Ids }),
+      Type.Object({
+        task: Type.Literal('retry'),
+        organizationId: OrganizationId,
+        /** Entries as they are listed, up to this one. */
+        upTo: Type.String({ format: 'uuid' }),
+        id: Type.Optional(Type.String({ format: 'uuid' })),
+        reason: Type.Optional(Type.String()),
+        externalCustomerId: Type.Optional(Type.String()),
+        billableMetricCode: Type.Optional(Type.String()),
+        code: Type.Optional(Type.String()),
+        from: Type.Optional(Type.String()),
+        to: Type.Optional(Type.String()),
+      }),
+    ]),
+    partitions: 1,
+    attempts: 10,
+    backoffMs: 200,
+  }),
   /** Posts every transaction that is pending. */
   'post-transactions': contract({ payload: Type.Object({}), partitions: 1, attempts: 20, backoffMs: 200 }),
   /** Composes messages and sends what is due to webhook endpoints. */

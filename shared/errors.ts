@@ -32,6 +32,8 @@ export const ERRORS = {
   invoice_not_draft: { status: 409, retryable: false },
   issuer_not_found: { status: 404, retryable: false },
   transaction_conflict: { status: 409, retryable: false },
+  unprocessed_event_not_found: { status: 404, retryable: false },
+  unprocessed_event_final: { status: 409, retryable: false },
   webhook_endpoint_not_found: { status: 404, retryable: false },
   webhook_endpoint_disabled: { status: 409, retryable: false },
   webhook_message_not_found: { status: 404, retryable: false },

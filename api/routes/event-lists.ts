@@ -1,15 +1,14 @@
 import Type from 'typebox'
 import { findCustomerKey } from '../../db/catalogue/customers.ts'
-import { listUnprocessedEvents, type UnprocessedEvent } from '../../db/events/unprocessed-events.ts'
 import { type EventPosition, type ListedUsageEvent, listUsageEvents } from '../../db/events/usage-events.ts'
 import type { PageRequest } from '../../db/paging.ts'
 import { boundedAnswer } from '../bounded-wait.ts'
 import { inOrganization, type Routes } from '../context.ts'
-import { decodeCursor, encodeCursor, invalidCursor, PAGE_QUERY, pageAnswer, pageRequest } from '../paging.ts'
+import { decodeCursor, encodeCursor, invalidCursor, PAGE_QUERY, pageRequest } from '../paging.ts'
 import { failures } from '../schemas/common.ts'
-import { EventBacklog, UnprocessedEventList, UnprocessedReason, UsageEventList } from '../schemas/event.ts'
+import { EventBacklog, UsageEventList } from '../schemas/event.ts'
 
-/** What came in, what could not be counted, and what waits. */
+/** What came in, and what waits. */
 export const eventListRoutes: Routes = async (server, { context }) => {
   const within = inOrganization(context)
 
@@ -37,32 +36,6 @@ export const eventListRoutes: Routes = async (server, { context }) => {
         const { rows, next } = await listUsageEvents(transaction, id, { ...page, customerId })
         return { data: rows.map((event) => eventView(event, externalId)), next_cursor: next ? cursorOf(next) : null }
       })
-    },
-  )
-
-  server.get(
-    '/events/unprocessed',
-    {
-      schema: {
-        operationId: 'listUnprocessedEvents',
-        summary: 'List events that could not be counted',
-        description:
-          'They are kept with their reason. Usage that names a customer or a subscription which does not exist yet is metered already and becomes billable when it is created.',
-        tags: ['Events'],
-        querystring: Type.Object({
-          reason: Type.Optional(UnprocessedReason),
-          external_customer_id: Type.Optional(Type.String()),
-          ...PAGE_QUERY,
-        }),
-        response: { 200: UnprocessedEventList, ...failures() },
-      },
-    },
-    (request) => {
-      const { reason, external_customer_id: externalCustomerId } = request.query
-      const page = { ...pageRequest(request.query), reason, externalCustomerId }
-      return within(request, async (transaction, id) =>
-        pageAnswer(await listUnprocessedEvents(transaction, id, page), unprocessedView),
-      )
     },
   )
 
@@ -114,19 +87,5 @@ function eventView(event: ListedUsageEvent, externalCustomerId: string) {
     timestamp: event.timestamp.toString(),
     received_at: event.receivedAt.toString(),
     properties: event.properties,
-  }
-}
-
-function unprocessedView(event: UnprocessedEvent) {
-  return {
-    id: event.id,
-    transaction_id: event.transactionId,
-    external_customer_id: event.externalCustomerId,
-    code: event.code,
-    timestamp: event.timestamp.toString(),
-    billable_metric_code: event.billableMetricCode,
-    reason: event.reason,
-    details: event.details,
-    created_at: event.createdAt.toString(),
   }
 }

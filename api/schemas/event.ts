@@ -85,7 +85,7 @@ export const UsageEventList = ListOf(
   }),
 )
 
-export const UnprocessedReason = Choice(
+const UnprocessedReason = Choice(
   [
     'customer_not_found',
     'metric_not_found',
@@ -113,6 +113,38 @@ export const UnprocessedEventList = ListOf(
     created_at: Time,
   }),
 )
+
+const UNPROCESSED_FILTER = {
+  reason: Type.Optional(UnprocessedReason),
+  external_customer_id: Type.Optional(Type.String()),
+  billable_metric_code: Type.Optional(Type.String()),
+  code: Type.Optional(Type.String({ description: 'The event code.' })),
+  from: Type.Optional(Type.String({ format: 'date-time', description: 'Events from this time on.' })),
+  to: Type.Optional(Type.String({ format: 'date-time', description: 'Events before this time.' })),
+}
+
+export const UnprocessedFilterQuery = Type.Object(UNPROCESSED_FILTER)
+
+export const UnprocessedRetry = Input('UnprocessedRetry', UNPROCESSED_FILTER, {
+  examples: [{ reason: 'value_missing', billable_metric_code: 'input_tokens' }],
+})
+
+export const UnprocessedRetryAnswer = Output('UnprocessedRetryAnswer', {
+  status: Choice(['accepted']),
+  events: Type.Integer({ description: 'Entries that will be looked at.' }),
+})
+
+export const UnprocessedCounts = Output('UnprocessedCounts', {
+  events: Type.Integer(),
+  by_reason: Type.Array(Output('UnprocessedReasonCount', { reason: UnprocessedReason, events: Type.Integer() })),
+  by_reason_and_metric: Type.Array(
+    Output('UnprocessedMetricCount', {
+      reason: UnprocessedReason,
+      billable_metric_code: Nullable(Type.String()),
+      events: Type.Integer(),
+    }),
+  ),
+})
 
 export const EventBacklog = Output('EventBacklog', {
   queued_batches: Type.Integer({ description: 'Accepted batches that are not counted yet.' }),

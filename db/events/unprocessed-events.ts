@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
+import { AppError } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { type Page, type PageRequest, pageOf } from '../paging.ts'
 import type { UnprocessedReason } from '../schema.ts'
+import { selectUnprocessed, type UnprocessedFilter } from './unprocessed-filter.ts'
 
 /** What could not be counted: one event, for one metric, for one reason. */
 export interface UnprocessedEvent {
@@ -17,27 +19,16 @@ export interface UnprocessedEvent {
   readonly createdAt: Temporal.Instant
 }
 
-export interface UnprocessedFilter {
-  readonly reason: UnprocessedReason | undefined
-  readonly externalCustomerId: string | undefined
-}
-
 /** Newest first. */
 export async function listUnprocessedEvents(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { limit, after, reason, externalCustomerId }: PageRequest & UnprocessedFilter,
+  { limit, after, ...filter }: PageRequest & UnprocessedFilter,
 ): Promise<Page<UnprocessedEvent>> {
-  const rows = await transaction
-    .selectFrom('unprocessedEvents as e')
-    .innerJoin('customers as c', 'c.customerId', 'e.customerId')
-    .leftJoin('billableMetrics as m', 'm.id', 'e.billableMetricId')
+  const rows = await selectUnprocessed(transaction, organizationId, filter)
     .select(['e.id', 'e.timestamp', 'e.code', 'e.transactionId', 'e.reason', 'e.createdAt'])
     .select(['c.externalId as externalCustomerId', 'm.code as billableMetricCode'])
     .select(sql<string>`e.details::text`.as('detailsText'))
-    .where('e.organizationId', '=', organizationId)
-    .$if(reason !== undefined, (query) => query.where('e.reason', '=', reason as UnprocessedReason))
-    .$if(externalCustomerId !== undefined, (query) => query.where('c.externalId', '=', externalCustomerId ?? ''))
     .$if(after !== undefined, (query) => query.where('e.id', '<', after ?? ''))
     .orderBy('e.id', 'desc')
     .limit(limit + 1)
@@ -47,4 +38,72 @@ export async function listUnprocessedEvents(
     details: parseExactJson(detailsText) as Record<string, unknown>,
   }))
   return pageOf(events, limit, (row) => row.id)
+}
+
+/** How many entries there are of one reason, for one metric or, where the code is null, for none. */
+export interface UnprocessedCount {
+  readonly reason: UnprocessedReason
+  readonly billableMetricCode: string | null
+  readonly events: bigint
+}
+
+/** Counts by reason and metric, in this order. */
+export async function countUnprocessedEvents(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  filter: UnprocessedFilter,
+): Promise<UnprocessedCount[]> {
+  const rows = await selectUnprocessed(transaction, organizationId, filter)
+    .select(['e.reason', 'm.code as billableMetricCode'])
+    .select((select) => select.fn.countAll<string>().as('events'))
+    .groupBy(['e.reason', 'm.code'])
+    .orderBy('e.reason')
+    .orderBy('m.code', (order) => order.asc().nullsFirst())
+    .execute()
+  return rows.map((row) => ({ ...row, events: BigInt(row.events) }))
+}
+
+/** Why a producer's second content for one event is not retried. */
+const FINAL: UnprocessedReason = 'duplicate_conflict'
+
+/**
+ * The number of entries that a retry will look at. Throws `unprocessed_event_final` when only conflicting duplicates are
+ * asked for: the event that came first counts for ever.
+ */
+export async function countRetryable(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  filter: UnprocessedFilter,
+): Promise<bigint> {
+  if (filter.reason === FINAL) throw finalEvent()
+  const counts = await countUnprocessedEvents(transaction, organizationId, filter)
+  return counts.filter(({ reason }) => reason !== FINAL).reduce((sum, { events }) => sum + events, 0n)
+}
+
+/** Throws when there is no such entry, or when it is one that no retry can change. */
+export async function requireRetryable(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  id: string,
+): Promise<void> {
+  const row = await selectUnprocessed(transaction, organizationId, {})
+    .select('e.reason')
+    .where('e.id', '=', id)
+    .executeTakeFirst()
+  if (row === undefined) throw new AppError('unprocessed_event_not_found', `no unprocessed event has the id ${id}`)
+  if (row.reason === FINAL) throw finalEvent()
+}
+
+/** An id above that of every entry there is. */
+export async function endOfUnprocessed(transaction: OrganizationTransaction): Promise<string> {
+  const { rows } = await sql<{ id: string }>`select uuidv7() as id`.execute(transaction)
+  return rows[0]?.id ?? ''
+}
+
+function finalEvent(): AppError {
+  const why = 'another event of the same identity was accepted first and counts for ever'
+  return new AppError(
+    'unprocessed_event_final',
+    `a duplicate_conflict cannot be retried: ${why}; send it under a new id`,
+  )
 }

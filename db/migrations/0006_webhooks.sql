@@ -72,3 +72,16 @@ call close_by_organization('webhook_endpoints');
 call close_by_organization('webhook_messages');
 call close_by_organization('webhook_deliveries');
 call close_by_organization('webhook_attempts');
+
+-- Usage writes no announcements, because there is too much of it. What could not be counted is added up here, one row
+-- per organization and reason, until it is announced.
+create table unprocessed_alerts (
+  organization_id integer not null references organizations,
+  reason text not null,
+  unannounced_events bigint not null default 0,
+  since timestamptz,
+  announced_at timestamptz,
+  primary key (organization_id, reason)
+);
+create index unprocessed_alerts_due on unprocessed_alerts (announced_at) where unannounced_events > 0;
+call close_by_organization('unprocessed_alerts');

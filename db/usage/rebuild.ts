@@ -78,7 +78,8 @@ export async function listEventsToRebuild(
   return rows.map((row) => storedEvent(customerId, row))
 }
 
-interface EventRow {
+/** A raw event as it is stored. */
+export interface EventRow {
   readonly event_key: string
   readonly timestamp: Temporal.Instant
   readonly received_at: Temporal.Instant
@@ -91,7 +92,7 @@ interface EventRow {
   readonly properties: string
 }
 
-function storedEvent(customerId: number, row: EventRow): StoredUsageEvent {
+export function storedEvent(customerId: number, row: EventRow): StoredUsageEvent {
   return {
     customerId,
     eventKey: row.event_key,
@@ -130,16 +131,24 @@ export async function saveRebuildProgress(
   )
 }
 
-/** Forgets that no metric was found for events which one has counted now. */
-export async function deleteMetricNotFound(
+/**
+ * Forgets of events which a metric has read now that none was found and, of those it has counted, what it could not use
+ * before it was changed: an entry means that its metric does not count the event.
+ */
+export async function deleteOvercome(
   client: PoolClient,
   organizationId: number,
-  customerId: number,
-  eventKeys: readonly string[],
+  {
+    customerId,
+    metricId,
+    readKeys,
+    countedKeys,
+  }: { customerId: number; metricId: string; readKeys: readonly string[]; countedKeys: readonly string[] },
 ): Promise<void> {
   await client.query(
     `delete from unprocessed_events
-     where organization_id = $1 and customer_id = $2 and event_key = any($3::uuid[]) and reason = 'metric_not_found'`,
-    [organizationId, customerId, eventKeys],
+     where organization_id = $1 and customer_id = $2 and event_key = any($3::uuid[])
+       and (reason = 'metric_not_found' or (billable_metric_id = $4 and event_key = any($5::uuid[])))`,
+    [organizationId, customerId, readKeys, metricId, countedKeys],
   )
 }

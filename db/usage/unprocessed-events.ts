@@ -14,7 +14,10 @@ export interface UnprocessedEvent {
   readonly details: Readonly<Record<string, unknown>>
 }
 
-/** Keeps what could not be counted, once per event, metric, reason and details, however often it is told. */
+/**
+ * Keeps what could not be counted, once per event, metric, reason and details, however often it is told; what is new of
+ * it is added to what will be announced.
+ */
 export async function insertUnprocessedEvents(
   client: PoolClient,
   organizationId: number,
@@ -22,13 +25,20 @@ export async function insertUnprocessedEvents(
 ): Promise<void> {
   if (rows.length === 0) return
   await client.query(
-    `insert into unprocessed_events
+    `with kept as (
+     insert into unprocessed_events
        (organization_id, customer_id, event_key, "timestamp", code, transaction_id, billable_metric_id, reason, details)
      select $1, customer_id, event_key, at, code, transaction_id, metric_id, reason, details
      from unnest($2::integer[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::jsonb[])
        as unprocessed (customer_id, event_key, at, code, transaction_id, metric_id, reason, details)
      order by customer_id, event_key
-     on conflict do nothing`,
+     on conflict do nothing
+     returning reason)
+     insert into unprocessed_alerts as alert (organization_id, reason, unannounced_events, since)
+     select $1, reason, count(*), now() from kept group by reason order by reason
+     on conflict (organization_id, reason) do update
+       set unannounced_events = alert.unannounced_events + excluded.unannounced_events,
+         since = coalesce(alert.since, excluded.since)`,
     [
       organizationId,
       rows.map((row) => row.customerId),

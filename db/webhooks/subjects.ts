@@ -1,9 +1,11 @@
 import type { OrganizationTransaction } from '../connection.ts'
+import { listUnprocessedEvents } from '../events/unprocessed-events.ts'
+import type { UnprocessedReason } from '../schema.ts'
 
 /** What a message is about: its id, and what a receiver should not have to ask for. Minor units end in `Cents`. */
 export interface Subject {
   readonly id: string
-  readonly [field: string]: string | Temporal.Instant | null
+  readonly [field: string]: string | Temporal.Instant | null | readonly Readonly<Record<string, string | null>>[]
 }
 
 /** Loads the subjects of one kind, as they are now, by their ids. */
@@ -13,7 +15,10 @@ type LoadSubjects = (
   ids: readonly string[],
 ) => Promise<Subject[]>
 
-/** The kinds of subjects; an announcement `<kind>.<what happened>` carries the id as `<kind>_id`. */
+/**
+ * The kinds of subjects; an announcement `<kind>.<what happened>` carries the id as `<kind>_id`. What could not be
+ * counted goes by its reason.
+ */
 export const SUBJECTS: Readonly<Record<string, LoadSubjects>> = {
   billable_metric: (transaction, organizationId, ids) =>
     transaction
@@ -29,6 +34,8 @@ export const SUBJECTS: Readonly<Record<string, LoadSubjects>> = {
       .where('organizationId', '=', organizationId)
       .where('id', 'in', ids)
       .execute(),
+  events: (transaction, organizationId, reasons) =>
+    Promise.all(reasons.map((reason) => unprocessedSample(transaction, organizationId, reason as UnprocessedReason))),
   invoice: (transaction, organizationId, ids) =>
     transaction
       .selectFrom('invoices as i')
@@ -58,4 +65,24 @@ export const SUBJECTS: Readonly<Record<string, LoadSubjects>> = {
       .where('s.organizationId', '=', organizationId)
       .where('s.id', 'in', ids)
       .execute(),
+}
+
+const SAMPLE_SIZE = 5
+
+async function unprocessedSample(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  reason: UnprocessedReason,
+): Promise<Subject> {
+  const page = { limit: SAMPLE_SIZE, after: undefined, reason }
+  const { rows } = await listUnprocessedEvents(transaction, organizationId, page)
+  const sample = rows.map((row) => ({
+    id: row.id,
+    transaction_id: row.transactionId,
+    external_customer_id: row.externalCustomerId,
+    code: row.code,
+    timestamp: row.timestamp.toString(),
+    billable_metric_code: row.billableMetricCode,
+  }))
+  return { id: reason, sample }
 }

@@ -3,6 +3,7 @@ export const WEBHOOK_EVENT_TYPES = [
   'billable_metric.created',
   'customer.created',
   'customer.updated',
+  'events.unprocessed',
   'invoice.created',
   'invoice.finalized',
   'plan.archived',

@@ -68,7 +68,8 @@ function kindOf({ type }: UncomposedMessage): string {
 }
 
 function subjectId(message: UncomposedMessage): string {
-  return String(message.subject[`${kindOf(message)}_id`] ?? '')
+  const { subject } = message
+  return String(subject[`${kindOf(message)}_id`] ?? subject['reason'] ?? '')
 }
 
 function subjectKey(message: UncomposedMessage): string {

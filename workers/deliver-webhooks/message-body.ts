@@ -16,8 +16,8 @@ function answerFields(fields: Omit<Subject, 'id'>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => {
       const key = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-      if (value !== null && typeof value === 'object') return [key, value.toString()]
-      return [key, name.endsWith('Cents') ? parseExactJson(value ?? 'null') : value]
+      if (value instanceof Temporal.Instant) return [key, value.toString()]
+      return [key, typeof value === 'string' && name.endsWith('Cents') ? parseExactJson(value) : value]
     }),
   )
 }

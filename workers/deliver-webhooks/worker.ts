@@ -1,5 +1,6 @@
 import type { WorkerContext } from '../context.ts'
 import { defineWorker, type JobOutcome } from '../worker-definition.ts'
+import { announceAlerts } from './announce-alerts.ts'
 import { beginDueDeliveries, SLOTS } from './begin-deliveries.ts'
 import { composeMessages } from './compose-messages.ts'
 import { DeliverySlots } from './delivery-slots.ts'
@@ -25,6 +26,7 @@ export const deliverWebhooks = defineWorker({
 
 async function workUntilDone(context: WorkerContext, slots: DeliverySlots): Promise<JobOutcome> {
   const deadline = performance.now() + JOB_MS
+  const alerts = await announceAlerts(context)
   let composed = 0
   let attempts = 0
   while (performance.now() < deadline) {
@@ -39,5 +41,5 @@ async function workUntilDone(context: WorkerContext, slots: DeliverySlots): Prom
     if (begun === 0 && !slots.isBusy) break
     await slots.change(LOOK_AGAIN_MS)
   }
-  return { composed, attempts }
+  return { alerts, composed, attempts }
 }

@@ -3,7 +3,7 @@ import { inTransaction } from '../../db/transaction.ts'
 import { countEvents } from '../../db/usage/count-events.ts'
 import { touchCustomers } from '../../db/usage/ingest-references.ts'
 import {
-  deleteMetricNotFound,
+  deleteOvercome,
   findNextCustomer,
   listEventsToRebuild,
   lockRebuildingMetric,
@@ -43,8 +43,10 @@ export async function rebuildPage(pool: Pool, organizationId: number, metricId: 
         details,
       })),
     )
-    const keys = events.map(({ eventKey }) => eventKey)
-    await deleteMetricNotFound(client, organizationId, customerId, keys)
+    const uncounted = new Set(unusable.map(({ event }) => event.eventKey))
+    const readKeys = events.map(({ eventKey }) => eventKey)
+    const countedKeys = readKeys.filter((key) => !uncounted.has(key))
+    await deleteOvercome(client, organizationId, { customerId, metricId, readKeys, countedKeys })
     if (events.length > 0) await touchCustomers(client, organizationId, [customerId])
     const last = events.length < EVENTS_PER_PAGE ? undefined : events.at(-1)
     await saveRebuildProgress(client, organizationId, metricId, { customerId, last })

@@ -1,4 +1,4 @@
-import type { OutboxTopic } from '../../db/outbox.ts'
+import type { Announcement, OutboxTopic } from '../../db/outbox.ts'
 import type { Payload, QueueName } from '../../queues/contracts.ts'
 
 interface Job<Name extends QueueName> {
@@ -6,15 +6,15 @@ interface Job<Name extends QueueName> {
   readonly payload: Payload<Name>
 }
 
-type LookingJob = Job<'run-lifecycle'> | Job<'issue-invoices'> | Job<'post-transactions'> | Job<'rebuild-usage'>
+type RoutedJob = Job<'run-lifecycle'> | Job<'issue-invoices'> | Job<'post-transactions'> | Job<'rebuild-usage'>
 
-const LIFECYCLE: LookingJob = { queue: 'run-lifecycle', payload: {} }
-const REBUILD: LookingJob = { queue: 'rebuild-usage', payload: {} }
-const BILLING: LookingJob = { queue: 'issue-invoices', payload: { task: 'find-due' } }
-const POSTING: LookingJob = { queue: 'post-transactions', payload: {} }
+const LIFECYCLE: RoutedJob = { queue: 'run-lifecycle', payload: {} }
+const REBUILD: RoutedJob = { queue: 'rebuild-usage', payload: {} }
+const BILLING: RoutedJob = { queue: 'issue-invoices', payload: { task: 'find-due' } }
+const POSTING: RoutedJob = { queue: 'post-transactions', payload: {} }
 
 /** Which look at once what a domain change may have made due; the schedules would find it a moment later. */
-const ROUTES: Partial<Record<OutboxTopic, readonly LookingJob[]>> = {
+const LOOKS: Partial<Record<OutboxTopic, readonly RoutedJob[]>> = {
   'billable_metric.created': [REBUILD],
   'subscription.created': [LIFECYCLE, BILLING],
   'subscription.activated': [BILLING],
@@ -25,7 +25,17 @@ const ROUTES: Partial<Record<OutboxTopic, readonly LookingJob[]>> = {
   'transactions.accepted': [POSTING],
 }
 
+// Usage that named one of these before it was there is listed as unprocessed until then.
+const APPEARANCES: ReadonlySet<OutboxTopic> = new Set(['customer.created', 'subscription.created'])
+
 /** The jobs that a batch of announcements asks for, each once. */
-export function jobsOf(topics: readonly OutboxTopic[]): readonly LookingJob[] {
-  return [...new Set(topics.flatMap((topic) => ROUTES[topic] ?? []))]
+export function jobsOf(announcements: readonly Announcement[]): readonly RoutedJob[] {
+  const looks = new Set(announcements.flatMap(({ topic }) => LOOKS[topic] ?? []))
+  const appeared = announcements.filter(({ topic }) => APPEARANCES.has(topic))
+  const byOrganization = Map.groupBy(appeared, ({ organizationId }) => organizationId)
+  const resolves = Array.from(byOrganization, ([organizationId, ofOrganization]): RoutedJob => {
+    const customerIds = [...new Set(ofOrganization.map(({ payload }) => String(payload['customer_id'])))]
+    return { queue: 'rebuild-usage', payload: { task: 'resolve', organizationId, customerIds } }
+  })
+  return [...looks, ...resolves]
 }

@@ -18,7 +18,7 @@ export const relayOutbox = defineWorker({
       let relayed = 0
       for (;;) {
         const rows = await listUnrelayed(connection, BATCH)
-        for (const { queue, payload } of jobsOf(rows.map((row) => row.topic))) await producer.enqueue(queue, payload)
+        for (const { queue, payload } of jobsOf(rows)) await producer.enqueue(queue, payload)
         const messages = await markRelayed(
           connection,
           rows.map((row) => row.id),
