@@ -11,6 +11,8 @@ const MODES = { round: Exact.ROUND_HALF_UP, ceil: Exact.ROUND_CEIL, floor: Exact
 /** Rounds units as the metric says; null leaves them as they are. */
 export function roundUnits(units: Exact, rounding: UnitRounding | null): Exact {
   if (rounding === null) return units
-  const scale = Exact.pow(10, rounding.precision)
-  return units.times(scale).toDecimalPlaces(0, MODES[rounding.mode]).div(scale)
+  const { mode, precision } = rounding
+  if (precision >= 0) return units.toDecimalPlaces(precision, MODES[mode])
+  const scale = Exact.pow(10, -precision)
+  return units.div(scale).toDecimalPlaces(0, MODES[mode]).times(scale)
 }
