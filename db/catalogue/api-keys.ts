@@ -2,7 +2,7 @@ import { createHash, randomInt } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
 import type { Connection, OrganizationTransaction } from '../connection.ts'
-import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { Database, KeyScope } from '../schema.ts'
 
 /** Whom a key speaks for, and what it may do. */
@@ -67,18 +67,14 @@ export async function insertApiKey(
 export async function listApiKeys(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { limit, after }: PageRequest,
+  page: PageRequest,
 ): Promise<Page<ApiKey>> {
-  const rows = await transaction
+  const query = transaction
     .selectFrom('apiKeys')
     .select(KEY_COLUMNS)
     .where('organizationId', '=', organizationId)
     .where('revokedAt', 'is', null)
-    .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
-    .orderBy('id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  return pageOf(rows, limit, (row) => row.id)
+  return await newestFirst(query, page)
 }
 
 /** Ends a key; processes that know it stop taking it within seconds. The second time changes nothing. */

@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { Database } from '../schema.ts'
 import type { BillableMetric } from './billable-metrics.ts'
 
@@ -47,18 +47,14 @@ export async function requireBillableMetricFilter(
 export async function listBillableMetricFilters(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { metric, limit, after }: PageRequest & { metric: BillableMetric },
+  { metric, ...page }: PageRequest & { metric: BillableMetric },
 ): Promise<Page<BillableMetricFilter>> {
-  const rows = await transaction
+  const query = transaction
     .selectFrom('billableMetricFilters')
     .selectAll()
     .where('organizationId', '=', organizationId)
     .where('billableMetricId', '=', metric.id)
-    .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
-    .orderBy('id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  return pageOf(rows, limit, (row) => row.id)
+  return await newestFirst(query, page)
 }
 
 /** All filters of the metrics. */

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
-import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { Database } from '../schema.ts'
 import { closeCounting } from '../usage/counting-lock.ts'
 
@@ -79,17 +79,10 @@ export async function findBillableMetrics(
 export async function listBillableMetrics(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { limit, after }: PageRequest,
+  page: PageRequest,
 ): Promise<Page<BillableMetric>> {
-  const rows = await transaction
-    .selectFrom('billableMetrics')
-    .selectAll()
-    .where('organizationId', '=', organizationId)
-    .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
-    .orderBy('id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  return pageOf(rows, limit, (row) => row.id)
+  const query = transaction.selectFrom('billableMetrics').selectAll().where('organizationId', '=', organizationId)
+  return await newestFirst(query, page)
 }
 
 // Every customer that usage has named has a row.

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely'
 import { sql } from 'kysely'
 import { AppError, assert } from '../../shared/errors.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { Database } from '../schema.ts'
 
 /** Who sends the invoices: its numbers, its grace and its terms. */
@@ -12,17 +12,10 @@ export type Issuer = Selectable<Database['issuers']>
 export async function listIssuers(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { limit, after }: PageRequest,
+  page: PageRequest,
 ): Promise<Page<Issuer>> {
-  const rows = await transaction
-    .selectFrom('issuers')
-    .selectAll()
-    .where('organizationId', '=', organizationId)
-    .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
-    .orderBy('id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  return pageOf(rows, limit, (row) => row.id)
+  const query = transaction.selectFrom('issuers').selectAll().where('organizationId', '=', organizationId)
+  return await newestFirst(query, page)
 }
 
 export async function requireIssuer(

@@ -6,7 +6,7 @@ import type { SubscriptionState } from '../../shared/subscriptions/open-subscrip
 import type { PriceOverride } from '../../shared/subscriptions/price-overrides.ts'
 import type { TrialKind, TrialUsage } from '../../shared/subscriptions/trial.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { Database, SubscriptionStatus } from '../schema.ts'
 import { listPriceOverrides } from './price-overrides.ts'
 
@@ -126,16 +126,13 @@ export interface SubscriptionFilter {
 export async function listSubscriptions(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { limit, after, externalCustomerId, status }: PageRequest & SubscriptionFilter,
+  { externalCustomerId, status, ...page }: PageRequest & SubscriptionFilter,
 ): Promise<Page<Subscription>> {
-  const rows = await selectSubscriptions(transaction, organizationId)
-    .$if(externalCustomerId !== undefined, (query) => query.where('c.externalId', '=', externalCustomerId ?? ''))
-    .$if(status !== undefined, (query) => query.where('s.status', '=', status as SubscriptionStatus))
-    .$if(after !== undefined, (query) => query.where('s.id', '<', after ?? ''))
-    .orderBy('s.id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  return pageOf(await withPriceOverrides(transaction, organizationId, rows), limit, (row) => row.id)
+  const query = selectSubscriptions(transaction, organizationId)
+    .$if(externalCustomerId !== undefined, (rows) => rows.where('c.externalId', '=', externalCustomerId ?? ''))
+    .$if(status !== undefined, (rows) => rows.where('s.status', '=', status as SubscriptionStatus))
+  const { rows, next } = await newestFirst(query, page, 's.id')
+  return { rows: await withPriceOverrides(transaction, organizationId, rows), next }
 }
 
 /** Keeps every other transaction, the workers' too, from changing the subscription until this one ends. */

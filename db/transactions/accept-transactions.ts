@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { AppError, assert } from '../../shared/errors.ts'
 import { movementOf } from '../../shared/transactions/movement.ts'
 import { isSameTransaction, type TransactionContent } from '../../shared/transactions/transaction.ts'
-import { nameAgents } from '../agents/agents.ts'
+import { nameParties } from '../agents/name-parties.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
 import { listTransactionsByReference, type Transaction } from './transactions.ts'
@@ -19,13 +19,15 @@ export async function acceptTransactions(
 ): Promise<readonly (Transaction | AppError)[]> {
   // In the order of their references, so that requests that cross each other wait and never deadlock.
   const ordered = contents.toSorted((one, other) => compareText(one.referenceId, other.referenceId))
-  await nameAgents(
+  await nameParties(
     transaction,
+    'agents',
     organizationId,
     namesOf(ordered, ({ externalAgentId }) => externalAgentId),
   )
-  await nameCustomers(
+  await nameParties(
     transaction,
+    'customers',
     organizationId,
     namesOf(ordered, ({ externalCustomerId }) => externalCustomerId),
   )
@@ -109,22 +111,6 @@ function rowOf(content: TransactionContent): Record<string, string | null> {
     // Who the parties are decides where the money goes, not whether it goes.
     status: movementOf({ ...content, customerId: null, agentId: null }) === undefined ? 'recorded' : 'pending',
   }
-}
-
-// A customer who is named before registration gets a row, as usage gives one; registering later keeps it.
-async function nameCustomers(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  externalIds: readonly string[],
-): Promise<void> {
-  if (externalIds.length === 0) return
-  await sql`
-    insert into customers (organization_id, external_id)
-    select ${organizationId}, named.external_id from unnest(${externalIds}::text[]) as named (external_id)
-    where not exists (select from customers known
-      where known.organization_id = ${organizationId} and known.external_id = named.external_id)
-    order by 2
-    on conflict do nothing`.execute(transaction)
 }
 
 function namesOf(

@@ -2,7 +2,7 @@ import { type Selectable, sql } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
 import type { WebhookEventType } from '../../shared/webhooks/event-types.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { Database } from '../schema.ts'
 import { createSecret, sealSecret } from './sealed-secret.ts'
 
@@ -59,17 +59,10 @@ export async function requireWebhookEndpoint(
 export async function listWebhookEndpoints(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { limit, after }: PageRequest,
+  page: PageRequest,
 ): Promise<Page<WebhookEndpoint>> {
-  const rows = await transaction
-    .selectFrom('webhookEndpoints')
-    .select(COLUMNS)
-    .where('organizationId', '=', organizationId)
-    .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
-    .orderBy('id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  return pageOf(rows, limit, (row) => row.id)
+  const query = transaction.selectFrom('webhookEndpoints').select(COLUMNS).where('organizationId', '=', organizationId)
+  return await newestFirst(query, page)
 }
 
 /** Changes the given fields. Enabling forgets its failures, and what waited for it is sent on. */

@@ -32,6 +32,22 @@ function typeText(schema: Record<string, unknown>): string {
   return `${String(schema['type'])}${of}${bounds.join('')}`
 }
 
+const STAMPS = {
+  created_at: 'required string format="date-time"',
+  updated_at: 'required string format="date-time"',
+}
+
+/** What changes the price of a charge beside its model; written the same in requests and answers. */
+const MODIFIERS = {
+  min_amount_cents: 'integer or null',
+  max_amount_cents: 'integer or null',
+  free_units: 'DecimalInput',
+  percentage_discount: 'DecimalInput',
+  unit_conversion: 'UnitConversion or null',
+  pricing_unit: 'PricingUnit or null',
+  prorated: 'boolean or null',
+}
+
 // Field by field as the page "Create plan" lists them (shared reference 004); what it does not list is an extra.
 describe('the page "Create plan"', () => {
   test('PlanCreate', () => {
@@ -61,13 +77,7 @@ describe('the page "Create plan"', () => {
       filters: 'array of ChargeFilterInput',
       // Extra.
       invoice_display_name: 'string maxLength=255 or null',
-      min_amount_cents: 'integer or null',
-      max_amount_cents: 'integer or null',
-      free_units: 'DecimalInput',
-      percentage_discount: 'DecimalInput',
-      unit_conversion: 'UnitConversion or null',
-      pricing_unit: 'PricingUnit or null',
-      prorated: 'boolean or null',
+      ...MODIFIERS,
     })
     expect(fields('ChargeFilterInput')).toEqual({
       billable_metric_filter_id: 'required string format="uuid"',
@@ -90,8 +100,7 @@ describe('the page "Create plan"', () => {
       currency: 'required string',
       trial_period_days: 'required integer',
       charges: 'array of ChargeOutput',
-      created_at: 'required string format="date-time"',
-      updated_at: 'required string format="date-time"',
+      ...STAMPS,
       // Extra.
       version: 'required integer',
       interval_count: 'required integer or null',
@@ -107,18 +116,11 @@ describe('the page "Create plan"', () => {
       billable_metric_id: 'required string format="uuid"',
       charge_model: 'required ChargeModel',
       properties: 'required object',
-      created_at: 'required string format="date-time"',
-      updated_at: 'required string format="date-time"',
+      ...STAMPS,
       // Extra.
       filters: 'required array of ChargeFilterOutput',
       invoice_display_name: 'required string maxLength=255 or null',
-      min_amount_cents: 'integer or null',
-      max_amount_cents: 'integer or null',
-      free_units: 'DecimalInput',
-      percentage_discount: 'DecimalInput',
-      unit_conversion: 'UnitConversion or null',
-      pricing_unit: 'PricingUnit or null',
-      prorated: 'boolean or null',
+      ...MODIFIERS,
     })
   })
 
