@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg'
 import type { CountedMetric } from '../../shared/metering/count-event.ts'
+import { COUNTED_METRIC_COLUMNS } from './counted-metric-columns.ts'
 import { ARRIVALS_PER_TRANSACTION, COUNTING_LOCK } from './counting-lock.ts'
 
 /** A customer as usage names it; not registered until the API has created it. */
@@ -60,8 +61,7 @@ async function listMetricsByEventCode(
   organizationId: number,
 ): Promise<ReadonlyMap<string, readonly CountedMetric[]>> {
   const { rows } = await client.query<CountedMetric>(
-    `select id, event_code as "eventCode", aggregation, field_name as "fieldName", expression, generation,
-       dimension_keys as "dimensionKeys"
+    `select ${COUNTED_METRIC_COLUMNS}
      from billable_metrics where organization_id = $1 order by id`,
     [organizationId],
   )

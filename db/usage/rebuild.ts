@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from 'pg'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { CountedMetric } from '../../shared/metering/count-event.ts'
 import { isoOfMicros, microsOfInstant } from '../../shared/metering/timestamp.ts'
+import { COUNTED_METRIC_COLUMNS } from './counted-metric-columns.ts'
 import type { StoredUsageEvent } from './usage-events.ts'
 
 /** A metric whose events from before it are being counted, and how far that has come. */
@@ -27,8 +28,7 @@ export async function lockRebuildingMetric(
   metricId: string,
 ): Promise<RebuildingMetric | undefined> {
   const { rows } = await client.query<RebuildingMetric>(
-    `select id, event_code as "eventCode", aggregation, field_name as "fieldName", expression, generation,
-       dimension_keys as "dimensionKeys", counted_from as "countedFrom", rebuild_cursor as "rebuildCursor",
+    `select ${COUNTED_METRIC_COLUMNS}, counted_from as "countedFrom", rebuild_cursor as "rebuildCursor",
        rebuild_at as "rebuildAt", rebuild_arrival as "rebuildArrival"
      from billable_metrics where organization_id = $1 and id = $2 and rebuild_cursor is not null
      for update skip locked`,

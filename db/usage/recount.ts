@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg'
 import type { CountedMetric } from '../../shared/metering/count-event.ts'
 import type { UnprocessedReason } from '../schema.ts'
+import { COUNTED_METRIC_COLUMNS } from './counted-metric-columns.ts'
 import { type EventRow, storedEvent } from './rebuild.ts'
 import type { StoredUsageEvent } from './usage-events.ts'
 
@@ -19,8 +20,7 @@ export async function lockMetricForRecount(
   metricId: string,
 ): Promise<CountedMetric | undefined> {
   const { rows } = await client.query<CountedMetric & { rebuilding: boolean }>(
-    `select id, event_code as "eventCode", aggregation, field_name as "fieldName", expression, generation,
-       dimension_keys as "dimensionKeys", rebuild_cursor is not null as rebuilding
+    `select ${COUNTED_METRIC_COLUMNS}, rebuild_cursor is not null as rebuilding
      from billable_metrics where organization_id = $1 and id = $2
      for share`,
     [organizationId, metricId],
