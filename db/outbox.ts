@@ -2,7 +2,12 @@ import type { WebhookEventType } from '../shared/webhooks/event-types.ts'
 import type { OrganizationTransaction } from './connection.ts'
 
 /** What the rest of the system may learn about; the relay turns each row into jobs, and into a message for endpoints. */
-export type OutboxTopic = WebhookEventType | 'test_clock.advancing' | 'test_clock.ready' | 'transactions.accepted'
+export type OutboxTopic =
+  | WebhookEventType
+  | 'billable_metric.recounted'
+  | 'test_clock.advancing'
+  | 'test_clock.ready'
+  | 'transactions.accepted'
 
 export interface Announcement {
   readonly organizationId: number

@@ -1,6 +1,7 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { Interval, NamedInterval } from '../shared/calendar/interval.ts'
 import type { AggregationName } from '../shared/metering/aggregations.ts'
+import type { ChargeModel } from '../shared/pricing/charge-models.ts'
 import type { TrialKind, TrialUsage } from '../shared/subscriptions/trial.ts'
 import type { AccountKind } from '../shared/transactions/movement.ts'
 import type { WebhookEventType } from '../shared/webhooks/event-types.ts'
@@ -121,6 +122,7 @@ export interface Database {
       countedFrom: DefaultedBigInteger
       rebuildCursor: number | null
       rebuildAt: NullableInstant
+      rebuildArrival: string | null
     }
   billableMetricFilters: OfOrganization &
     Stamped & { id: GeneratedId; billableMetricId: string; key: string; allowedValues: string[] }
@@ -161,7 +163,7 @@ export interface Database {
     id: GeneratedId
     priceComponentId: string
     cadence: NamedInterval | null
-    chargeModel: string | null
+    chargeModel: ChargeModel | null
     properties: JSONColumnType<Record<string, unknown>, string | undefined, string>
     modifiers: JSONColumnType<Record<string, unknown>, string | undefined, string>
     amountMinor: ColumnType<string | null, string | bigint | null, string | bigint | null>
@@ -260,7 +262,10 @@ export interface Database {
   runningCharges: OfOrganization & {
     customerId: number
     subscriptionId: string
+    position: number
     priceComponentId: string
+    chargeFilterId: string | null
+    groupedBy: JSONColumnType<Record<string, string | null>, string | undefined, string>
     periodStart: Instant
     periodEnd: Instant
     units: Numeric
@@ -297,7 +302,7 @@ export interface Database {
     invoiceId: string
     position: number
     id: GeneratedId
-    kind: 'plan_fee' | 'usage'
+    kind: 'plan_fee' | 'usage' | 'minimum_spend'
     description: string
     priceComponentId: string
     priceId: string
@@ -313,6 +318,9 @@ export interface Database {
     billedDays: number | null
     periodDays: number | null
     steps: JSONColumnType<readonly Record<string, unknown>[], string | undefined, string>
+    adjustments: JSONColumnType<readonly Record<string, unknown>[], string | undefined, string>
+    chargeFilterId: string | null
+    groupedBy: JSONColumnType<Record<string, string | null>, string | undefined, string>
   }
   invoicePaymentStates: OfOrganization & {
     customerId: number

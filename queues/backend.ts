@@ -23,6 +23,8 @@ function postgresBackend(pool: Pool): QueueBackend {
   // BullMQ describes a pool and its own classes per backend by structural types that `pg` and each other do not meet
   // to the letter; the classes are the same at run time.
   const connection = poolOfQueues(pool)
+  // Every queue and worker listens for the pool's errors, and there is a fixed number of them.
+  pool.setMaxListeners(0)
   return {
     kind: 'postgres',
     createQueue: (name, options) =>

@@ -2,6 +2,7 @@ import Type from 'typebox'
 import { findCustomerKey } from '../../db/catalogue/customers.ts'
 import { type EventPosition, type ListedUsageEvent, listUsageEvents } from '../../db/events/usage-events.ts'
 import type { PageRequest } from '../../db/paging.ts'
+import { decimal } from '../../shared/money/decimal.ts'
 import { boundedAnswer } from '../bounded-wait.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { decodeCursor, encodeCursor, invalidCursor, PAGE_QUERY, pageRequest } from '../paging.ts'
@@ -86,6 +87,7 @@ function eventView(event: ListedUsageEvent, externalCustomerId: string) {
     code: event.code,
     timestamp: event.timestamp.toString(),
     received_at: event.receivedAt.toString(),
+    precise_total_amount_cents: event.amountMinor === null ? null : decimal(event.amountMinor).toFixed(),
     properties: event.properties,
   }
 }

@@ -105,7 +105,9 @@ function lineView(line: InvoiceLine) {
     id: line.id,
     kind: line.kind,
     description: line.description,
-    charge_id: line.kind === 'usage' ? line.priceComponentId : null,
+    charge_id: line.kind === 'plan_fee' ? null : line.priceComponentId,
+    charge_filter_id: line.chargeFilterId,
+    grouped_by: line.groupedBy,
     billable_metric_code: line.billableMetricCode,
     charge_model: line.chargeModel,
     // The database keeps the scale a number was written with; answers have no needless zeros.
@@ -121,6 +123,7 @@ function lineView(line: InvoiceLine) {
         ? null
         : { billed_days: line.billedDays, period_days: line.periodDays },
     steps: line.steps,
+    adjustments: line.adjustments,
   }
 }
 

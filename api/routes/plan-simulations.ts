@@ -78,9 +78,9 @@ async function simulate(
   transaction: OrganizationTransaction,
   organizationId: number,
   plan: Plan,
-  { units, range }: SimulatedUsage,
+  { units, events, range }: SimulatedUsage,
 ) {
-  requireKnown(plan, units)
+  requireKnown(plan, { units, events })
   const componentId = range && requireCharge(plan, range.charge)
   const { timeZone } = await requireOrganization(transaction, organizationId)
   const versions = await listPlanComponents(transaction, organizationId, [plan.versionId])
@@ -91,7 +91,7 @@ async function simulate(
     now: await organizationNow(transaction, organizationId),
     components: (versions.get(plan.versionId) ?? []).map(({ component }) => component),
   }
-  const { lines, totals } = simulatePlan({ ...simulation, units })
+  const { lines, totals } = simulatePlan({ ...simulation, units, events })
   const curve =
     componentId === undefined || range === undefined ? null : simulateCurve(simulation, { componentId, range })
   const chargeModels = new Map(plan.components.map(({ id, chargeModel }) => [id, chargeModel]))
@@ -109,9 +109,17 @@ function withoutChargeIds(answer: Awaited<ReturnType<typeof simulate>>) {
   return { ...answer, lines: answer.lines.map((line) => ({ ...line, charge_id: null })) }
 }
 
-function requireKnown(plan: Plan, units: SimulatedUsage['units']): void {
-  const known = new Set(plan.components.flatMap(({ id, billableMetricCode }) => [id, billableMetricCode]))
-  const issues = [...units.keys()].filter((key) => !known.has(key)).map((key) => unknownCharge(['body', 'units', key]))
+function requireKnown(plan: Plan, usage: Pick<SimulatedUsage, 'units' | 'events'>): void {
+  const known = new Set(
+    plan.components.flatMap(({ id, billableMetricCode, filters }) => [
+      id,
+      billableMetricCode,
+      ...filters.map((filter) => filter.id),
+    ]),
+  )
+  const issues = (['units', 'events'] as const).flatMap((field) =>
+    [...usage[field].keys()].filter((key) => !known.has(key)).map((key) => unknownCharge(['body', field, key])),
+  )
   if (issues.length > 0) throw validationError(issues)
 }
 
@@ -124,5 +132,5 @@ function requireCharge({ components }: Plan, charge: string): string {
 }
 
 function unknownCharge(loc: Issue['loc']): Issue {
-  return { loc, msg: 'is no metric and no charge of the plan', type: 'unknown_charge' }
+  return { loc, msg: 'is no metric, charge or charge filter of the plan', type: 'unknown_charge' }
 }

@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { WINDOW_SIZES } from '../../shared/calendar/windows.ts'
 import { Choice, DecimalInput, Input, Nullable } from './common.ts'
 
 const CENTS = { minimum: 0, maximum: Number.MAX_SAFE_INTEGER }
@@ -21,6 +22,36 @@ const PricingUnit = Input('PricingUnit', {
   conversion_rate: DecimalInput,
 })
 
+const PriceMatrix = Input(
+  'PriceMatrix',
+  {
+    dimensions: Type.Array(Type.String(), { description: 'Two event properties.' }),
+    prices: Type.Array(Input('MatrixPrice', { values: Type.Array(Type.String()), amount: DecimalInput }), {
+      maxItems: 10_000,
+    }),
+  },
+  {
+    description: 'Prices of a unit by the values of two event properties; other values cost the amount of the charge.',
+  },
+)
+
+const PricedWindows = Input('PricedWindows', {
+  size: Choice(WINDOW_SIZES, {
+    title: 'WindowSize',
+    description: 'By the clock of the customer; each window is priced by itself.',
+  }),
+  commitment: Type.Optional(
+    Nullable(
+      Input('WindowCommitment', {
+        amount: Type.Optional(DecimalInput),
+        units: Type.Optional(DecimalInput),
+        overage_factor: Type.Optional(DecimalInput),
+        true_up: Type.Optional(Type.Boolean({ description: 'Whether a window below its commitment costs it.' })),
+      }),
+    ),
+  ),
+})
+
 /** What changes units or amount of a charge around its model; all optional, answered as they were written. */
 export const CHARGE_MODIFIERS = {
   min_amount_cents: Type.Optional(
@@ -33,6 +64,8 @@ export const CHARGE_MODIFIERS = {
   percentage_discount: Type.Optional(DecimalInput),
   unit_conversion: Type.Optional(Nullable(UnitConversion)),
   pricing_unit: Type.Optional(Nullable(PricingUnit)),
+  matrix: Type.Optional(Nullable(PriceMatrix)),
+  windows: Type.Optional(Nullable(PricedWindows)),
   prorated: Type.Optional(
     Nullable(Type.Boolean({ description: 'Whether units count for the part of the period in which they are held.' })),
   ),

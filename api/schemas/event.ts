@@ -1,5 +1,16 @@
 import Type from 'typebox'
-import { Choice, HTTPValidationError, Input, JsonObject, ListOf, Nullable, Output, Time, Uuid } from './common.ts'
+import {
+  Choice,
+  Decimal,
+  HTTPValidationError,
+  Input,
+  JsonObject,
+  ListOf,
+  Nullable,
+  Output,
+  Time,
+  Uuid,
+} from './common.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 255 })
 
@@ -34,6 +45,14 @@ export const UsageEventInput = Input(
       Nullable(
         Type.Union([Type.String(), Type.Number()], {
           description: 'RFC 3339 with an offset, or seconds since 1970; the time of receipt when left out.',
+        }),
+      ),
+    ),
+    precise_total_amount_cents: Type.Optional(
+      Nullable(
+        Type.Union([Type.String(), Type.Number()], {
+          description:
+            'The price of this event, in minor units and fractions of them, where it comes with the event: see the charge model dynamic.',
         }),
       ),
     ),
@@ -81,6 +100,7 @@ export const UsageEventList = ListOf(
     code: Type.String(),
     timestamp: Time,
     received_at: Time,
+    precise_total_amount_cents: Nullable(Decimal),
     properties: JsonObject,
   }),
 )

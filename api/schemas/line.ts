@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { stepRecords } from '../../db/invoices/step-records.ts'
+import { adjustmentRecords, stepRecords } from '../../db/invoices/step-records.ts'
 import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
 import { Cents, Choice, Decimal, jsonInteger, Nullable, Output, Time, Uuid } from './common.ts'
 
@@ -11,13 +11,30 @@ export const PricingStep = Output('PricingStep', {
   per_unit_amount: Decimal,
   flat_amount: Decimal,
   packages: Type.Optional(Output('PricingPackages', { count: Decimal, size: Decimal, amount_each: Decimal })),
+  transactions: Type.Optional(
+    Output('PricingTransactions', { count: Decimal, amount_each: Decimal }, { description: 'Events that cost each.' }),
+  ),
+  values: Type.Optional(
+    Type.Array(Nullable(Type.String()), { description: 'The two values that a matrix prices here.' }),
+  ),
   amount: Decimal,
 })
 
+const LineAdjustment = Output('LineAdjustment', {
+  kind: Choice(['overage', 'true_up', 'conversion', 'percentage_discount', 'maximum_spend']),
+  amount: Type.String({ description: 'Major units; below zero where it takes off.' }),
+})
+
 const LINE = {
-  kind: Choice(['plan_fee', 'usage'], { title: 'LineKind' }),
+  kind: Choice(['plan_fee', 'usage', 'minimum_spend'], { title: 'LineKind' }),
   description: Type.String(),
   charge_id: Nullable(Type.String({ format: 'uuid', description: 'The charge of the plan; null on a plan fee.' })),
+  charge_filter_id: Nullable(
+    Type.String({ format: 'uuid', description: 'The filter of the charge that the usage matched best; null: none.' }),
+  ),
+  grouped_by: Type.Record(Type.String(), Nullable(Type.String()), {
+    description: 'The values of the pricing group keys; null where an event has no such property.',
+  }),
   billable_metric_code: Nullable(Type.String()),
   charge_model: Nullable(Type.String()),
   units: Decimal,
@@ -34,8 +51,9 @@ const LINE = {
     }),
   ),
   steps: Type.Array(PricingStep, {
-    description: 'How units became the amount; the amounts of the steps add up to it.',
+    description: 'How units became the amount; the amounts of steps and adjustments add up to it.',
   }),
+  adjustments: Type.Array(LineAdjustment, { description: 'What modifiers of the charge added or took off.' }),
 }
 
 /** A line that is priced now and written nowhere. */
@@ -49,7 +67,9 @@ export function ratedLineView(line: RatedLine, chargeModels: ReadonlyMap<string,
   return {
     kind: line.kind,
     description: line.description,
-    charge_id: line.kind === 'usage' ? line.componentId : null,
+    charge_id: line.kind === 'plan_fee' ? null : line.componentId,
+    charge_filter_id: line.portion?.filterId ?? null,
+    grouped_by: line.portion?.groupedBy ?? {},
     billable_metric_code: line.metricCode,
     charge_model: chargeModels.get(line.componentId) ?? null,
     units: line.units.toFixed(),
@@ -64,5 +84,6 @@ export function ratedLineView(line: RatedLine, chargeModels: ReadonlyMap<string,
         ? null
         : { billed_days: line.proration.billedDays, period_days: line.proration.periodDays },
     steps: stepRecords(line.steps),
+    adjustments: adjustmentRecords(line.adjustments ?? []),
   }
 }

@@ -5,7 +5,8 @@ import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
 import { decimalOf } from '../../shared/json/exact-json.ts'
 import { type Exact, ZERO } from '../../shared/money/decimal.ts'
 import type { UnitRange } from '../../shared/plans/simulate-curve.ts'
-import { Cents, Decimal, DecimalInput, Input, jsonInteger, Nullable, Output } from './common.ts'
+import type { MeteredEvent } from '../../shared/pricing/metered-usage.ts'
+import { Cents, Decimal, DecimalInput, Input, JsonObject, jsonInteger, Nullable, Output } from './common.ts'
 import { PricingStep, RatedLineAnswer } from './line.ts'
 import { PLAN_FIELDS } from './plan.ts'
 
@@ -26,10 +27,25 @@ const CurveRange = Input('CurveRange', {
   ),
 })
 
+const MAX_EVENTS = 1_000
+
+const SimulatedEvent = Input('SimulatedEvent', {
+  value: DecimalInput,
+  precise_total_amount_cents: Type.Optional(DecimalInput),
+  properties: Type.Optional(JsonObject),
+})
+
 const SIMULATION = {
   units: Type.Optional(
     Type.Record(Type.String(), DecimalInput, {
-      description: 'What is used in a whole period, by metric code or charge id; nothing where left out.',
+      description:
+        'What is used in a whole period, by metric code, charge id or charge filter id; nothing where left out.',
+    }),
+  ),
+  events: Type.Optional(
+    Type.Record(Type.String(), Type.Array(SimulatedEvent, { minItems: 1, maxItems: MAX_EVENTS }), {
+      description:
+        'Single events by metric code, charge id or filter id, for prices that depend on them. Without them all units are those of one event.',
     }),
   ),
   range: Type.Optional(CurveRange),
@@ -57,17 +73,26 @@ export const PlanSimulationAnswer = Output('PlanSimulation', {
   curve: Nullable(Type.Array(CurvePoint, { description: 'What the charge of the range costs; null without a range.' })),
 })
 
-/** What is to be priced, by metric code or charge id. */
+/** What is to be priced, by metric code, charge id or filter id. */
 export interface SimulatedUsage {
   readonly units: ReadonlyMap<string, Exact>
+  readonly events: ReadonlyMap<string, readonly MeteredEvent[]>
   readonly range: (UnitRange & { readonly charge: string }) | undefined
 }
 
+type SimulationBody = Type.Static<typeof PlanSimulate>
+
 /** Reads the quantities of a simulation. Throws `validation_error` naming every one that is none. */
-export function readSimulatedUsage({ units = {}, range }: Type.Static<typeof PlanSimulate>): SimulatedUsage {
+export function readSimulatedUsage({ units = {}, events = {}, range }: SimulationBody): SimulatedUsage {
   const issues: Issue[] = []
   const read = new Map(
     Object.entries(units).map(([key, value]) => [key, readUnits(value, ['body', 'units', key], issues)]),
+  )
+  const listed = new Map(
+    Object.entries(events).map(([key, list]) => [
+      key,
+      list.map((event, index) => readEvent(event, ['body', 'events', key, index], issues)),
+    ]),
   )
   const curve = range && {
     charge: range.charge,
@@ -79,7 +104,20 @@ export function readSimulatedUsage({ units = {}, range }: Type.Static<typeof Pla
     issues.push({ loc: ['body', 'range', 'to'], msg: 'must be more than from', type: 'greater_than' })
   }
   if (issues.length > 0) throw validationError(issues)
-  return { units: read, range: curve }
+  return { units: read, events: listed, range: curve }
+}
+
+function readEvent(
+  event: NonNullable<SimulationBody['events']>[string][number],
+  loc: Issue['loc'],
+  issues: Issue[],
+): MeteredEvent {
+  const { value, precise_total_amount_cents: amount, properties = {} } = event
+  return {
+    value: readUnits(value, [...loc, 'value'], issues),
+    properties,
+    ...(amount == null ? {} : { amountMinor: readUnits(amount, [...loc, 'precise_total_amount_cents'], issues) }),
+  }
 }
 
 /** A point of a curve as it is answered. */

@@ -1,9 +1,12 @@
 import { sql } from 'kysely'
 import { assert } from '../../shared/errors.ts'
-import type { RateComponent, UsageComponent } from '../../shared/invoicing/components.ts'
+import type { FilteredCharge, RateComponent, UsageComponent } from '../../shared/invoicing/components.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import { decimal } from '../../shared/money/decimal.ts'
-import { isPricedModel, parseCharge } from '../../shared/pricing/charge-models.ts'
+import { parseModifiers } from '../../shared/plans/charge-modifiers.ts'
+import { type ChargeModel, parseCharge } from '../../shared/pricing/charge-models.ts'
+import type { ChargeModifiers } from '../../shared/pricing/modifiers.ts'
+import { type ChargeFilter, listChargeFilters } from '../catalogue/charge-filters.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import type { UsageMetric } from '../usage/usage-question.ts'
 
@@ -23,10 +26,12 @@ export async function listPlanComponents(
 ): Promise<ReadonlyMap<string, readonly PlanComponent[]>> {
   if (planVersionIds.length === 0) return new Map()
   const rows = await selectComponents(transaction, organizationId, planVersionIds)
+  const priceIds = rows.filter(({ kind }) => kind === 'usage').map(({ priceId }) => priceId)
+  const filters = await listChargeFilters(transaction, organizationId, priceIds)
   return new Map(
     [...Map.groupBy(rows, (row) => row.planVersionId)].map(([version, components]) => [
       version,
-      components.map(toComponent),
+      components.map((row) => toComponent(row, filters.get(row.priceId) ?? [])),
     ]),
   )
 }
@@ -43,6 +48,7 @@ async function selectComponents(
     .innerJoin('prices', 'prices.priceComponentId', 'priceComponents.id')
     .leftJoin('billableMetrics', 'billableMetrics.id', 'priceComponents.billableMetricId')
     .select(sql<string>`prices.properties::text`.as('properties'))
+    .select(sql<string>`prices.modifiers::text`.as('modifiers'))
     .select([
       'priceComponents.id',
       'priceComponents.planVersionId',
@@ -73,7 +79,7 @@ async function selectComponents(
     .execute()
 }
 
-function toComponent(row: ComponentRow): PlanComponent {
+function toComponent(row: ComponentRow, filters: readonly ChargeFilter[]): PlanComponent {
   const { id, name: displayName, priceId } = row
   if (row.kind === 'rate') {
     assert(row.amountMinor !== null, `rate component ${id} has no amount`)
@@ -81,25 +87,46 @@ function toComponent(row: ComponentRow): PlanComponent {
     return { priceId, metric: null, component: { kind: 'rate', id, displayName, timing: row.timing, amountMinor } }
   }
   assert(row.kind === 'usage', `component ${id} is of kind ${row.kind}, which is not billed yet`)
-  const metric = metricOf(row)
+  const charge = requireCharge(row.chargeModel, parseExactJson(row.properties), id)
   return {
     priceId,
-    metric,
+    metric: metricOf(row),
     component: {
       kind: 'usage',
       id,
       displayName,
       metric: { code: row.metricCode ?? '', name: row.metricName ?? '' },
-      charge: chargeOf(row),
+      charge,
+      modifiers: requireModifiers(row),
+      filters: filters.map((filter) => filteredCharge(filter, charge, displayName)),
     },
   }
 }
 
-function chargeOf({ id, chargeModel, properties }: ComponentRow): UsageComponent['charge'] {
-  assert(chargeModel !== null && isPricedModel(chargeModel), `component ${id} has no charge model that can be priced`)
-  const parsed = parseCharge(chargeModel, parseExactJson(properties), ['properties'])
+// What the database holds was checked when it was written.
+function requireCharge(model: ChargeModel | null, properties: unknown, id: string): UsageComponent['charge'] {
+  assert(model !== null, `component ${id} has no charge model`)
+  const parsed = parseCharge(model, properties, ['properties'])
   assert('charge' in parsed, `the properties of component ${id} cannot be priced`)
   return parsed.charge
+}
+
+function requireModifiers({ id, modifiers }: ComponentRow): ChargeModifiers {
+  const parsed = parseModifiers(parseExactJson(modifiers) as Record<string, unknown>, [])
+  assert('properties' in parsed, `the modifiers of component ${id} cannot be applied`)
+  return parsed.properties
+}
+
+// A filter without properties has the prices of its charge.
+function filteredCharge(filter: ChargeFilter, charge: UsageComponent['charge'], name: string): FilteredCharge {
+  const { id, conditions, properties, displayName } = filter
+  const described = conditions.map(({ key, writtenValues }) => `${key}: ${writtenValues.join(' or ') || 'any'}`)
+  return {
+    id,
+    displayName: displayName || `${name} (${described.join(', ')})`,
+    conditions: conditions.map(({ key, matchedValues }) => ({ key, values: new Set(matchedValues) })),
+    charge: Object.keys(properties).length === 0 ? charge : requireCharge(charge.model, properties, id),
+  }
 }
 
 function metricOf(row: ComponentRow): UsageMetric {

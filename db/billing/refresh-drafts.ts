@@ -6,7 +6,7 @@ import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { type BilledSubscription, listBilledSubscriptions } from './billed-subscriptions.ts'
 import type { LockedDraft } from './finalize-invoices.ts'
-import { loadRatings } from './load-rating.ts'
+import { type LoadedRating, loadRatings, requireComponent } from './load-rating.ts'
 import { type RefreshedDraft, updateDrafts } from './write-invoices.ts'
 
 /**
@@ -26,20 +26,32 @@ export async function refreshDrafts(
   )
   const fees = await listFees(transaction, organizationId, drafts)
   const refreshed = drafts.map((draft, index): RefreshedDraft => {
-    const input = ratings[index]?.input
-    assert(input !== undefined, `draft ${draft.id} was not rated`)
-    const usageLines = rateSubscription({
-      ...input,
-      components: input.components.filter(({ kind }) => kind === 'usage'),
-    })
-    const feeLines = (fees.get(draft.id) ?? []).map((fee) => ({
-      amountMinor: BigInt(fee.amountMinor),
-      currency: draft.currency,
-    }))
-    return { id: draft.id, usageLines, totals: invoiceTotals(draft.currency, [...feeLines, ...usageLines]) }
+    const rating = ratings[index]
+    assert(rating !== undefined, `draft ${draft.id} was not rated`)
+    return refreshedDraft(draft, rating, fees.get(draft.id) ?? [])
   })
   await updateDrafts(transaction, organizationId, refreshed)
   return new Map(refreshed.map(({ id, totals }) => [id, totals]))
+}
+
+function refreshedDraft(
+  { id, customerId, currency }: LockedDraft,
+  { input, components }: LoadedRating,
+  fees: readonly Fee[],
+): RefreshedDraft {
+  const usage = input.components.filter(({ kind }) => kind === 'usage')
+  const lines = rateSubscription({ ...input, components: usage }).map((line) => ({
+    line,
+    component: requireComponent(components, line),
+  }))
+  const feeLines = fees.map(({ amountMinor }) => ({ amountMinor: BigInt(amountMinor), currency }))
+  return {
+    id,
+    customerId,
+    lines,
+    firstPosition: Math.max(-1, ...fees.map(({ position }) => position)) + 1,
+    totals: invoiceTotals(currency, [...feeLines, ...lines.map(({ line }) => line)]),
+  }
 }
 
 async function subscriptionsOf(
@@ -63,14 +75,19 @@ function ratedPeriod(draft: LockedDraft, subscriptions: ReadonlyMap<string, Bill
   return { subscription, ...billedParts(period, zoned) }
 }
 
+interface Fee {
+  readonly position: number
+  readonly amountMinor: string
+}
+
 async function listFees(
   transaction: OrganizationTransaction,
   organizationId: number,
   drafts: readonly LockedDraft[],
-): Promise<ReadonlyMap<string, readonly { readonly amountMinor: string }[]>> {
+): Promise<ReadonlyMap<string, readonly Fee[]>> {
   const rows = await transaction
     .selectFrom('invoiceLines')
-    .select(['invoiceId', 'amountMinor'])
+    .select(['invoiceId', 'position', 'amountMinor'])
     .where('organizationId', '=', organizationId)
     .where(
       'customerId',
@@ -82,7 +99,7 @@ async function listFees(
       'in',
       drafts.map(({ id }) => id),
     )
-    .where('kind', '<>', 'usage')
+    .where('kind', '=', 'plan_fee')
     .execute()
   return Map.groupBy(rows, (row) => row.invoiceId)
 }

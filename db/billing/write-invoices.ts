@@ -1,8 +1,10 @@
+import { randomUUIDv7 } from 'node:crypto'
 import { sql } from 'kysely'
 import type { InvoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
 import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { stepRecords } from '../invoices/step-records.ts'
+import { adjustmentRecords, stepRecords } from '../invoices/step-records.ts'
+import { list } from '../list.ts'
 import type { InvoiceKind } from '../schema.ts'
 import type { PlanComponent } from './plan-components.ts'
 
@@ -46,37 +48,66 @@ export async function insertDrafts(
   await insertLines(transaction, organizationId, drafts)
 }
 
-/** What rating a draft again has changed: its usage lines and its totals; fees stay as they were billed. */
+/** A draft that was rated again: its totals and all lines but its fees, which stay as they were billed. */
 export interface RefreshedDraft {
   readonly id: string
+  readonly customerId: number
   readonly totals: InvoiceTotals
-  readonly usageLines: readonly RatedLine[]
+  readonly lines: readonly InvoiceLine[]
+  /** The place of the first of these lines. */
+  readonly firstPosition: number
 }
 
-/** Writes newly rated usage into drafts. */
+/** Writes newly rated usage into drafts. A line that was there before keeps its id. */
 export async function updateDrafts(
   transaction: OrganizationTransaction,
   organizationId: number,
   drafts: readonly RefreshedDraft[],
 ): Promise<void> {
-  const lines = drafts.flatMap(({ id, usageLines }) =>
-    usageLines.map((line) => ({ invoice_id: id, price_component_id: line.componentId, ...ratedColumns(line) })),
+  if (drafts.length === 0) return
+  const ids = await deleteUsageLines(transaction, organizationId, drafts)
+  const rows = drafts.flatMap(({ id: invoiceId, customerId, firstPosition, lines }) =>
+    lines.map((line, index) => {
+      const row = lineRow(line)
+      const id = ids.get(lineKey(invoiceId, row)) ?? row['id']
+      return { ...row, id, customer_id: customerId, invoice_id: invoiceId, position: firstPosition + index }
+    }),
   )
-  if (lines.length === 0) return
-  await sql`
-    update invoice_lines set units = line.units, events_count = line.events_count, unit_amount = line.unit_amount,
-      amount = line.amount, amount_minor = line.amount_minor, steps = line.steps
-    from json_to_recordset(${JSON.stringify(lines)}::json)
-      as line (invoice_id uuid, price_component_id uuid, units numeric, events_count bigint, unit_amount numeric,
-        amount numeric, amount_minor numeric, steps json)
-    where invoice_lines.invoice_id = line.invoice_id and invoice_lines.price_component_id = line.price_component_id
-      and invoice_lines.kind = 'usage' and invoice_lines.organization_id = ${organizationId}`.execute(transaction)
+  await insertLineRows(transaction, organizationId, rows)
+  const totals = drafts.map((draft) => ({ id: draft.id, customer_id: draft.customerId, ...totalsRow(draft.totals) }))
   await sql`
     update invoices set subtotal_minor = draft.subtotal_minor, tax_minor = draft.tax_minor,
       total_minor = draft.total_minor, updated_at = now()
-    from jsonb_to_recordset(${JSON.stringify(drafts.map(({ id, totals }) => ({ id, ...totalsRow(totals) })))}::jsonb)
-      as draft (id uuid, subtotal_minor numeric, tax_minor numeric, total_minor numeric)
-    where invoices.id = draft.id and invoices.organization_id = ${organizationId}`.execute(transaction)
+    from jsonb_to_recordset(${JSON.stringify(totals)}::jsonb)
+      as draft (id uuid, customer_id integer, subtotal_minor numeric, tax_minor numeric, total_minor numeric)
+    where invoices.customer_id = draft.customer_id and invoices.id = draft.id
+      and invoices.organization_id = ${organizationId}`.execute(transaction)
+}
+
+// Answers with the ids of the lines by what they were for.
+async function deleteUsageLines(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  drafts: readonly RefreshedDraft[],
+): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await sql<{ id: string; invoiceId: string; row: Record<string, unknown> }>`
+    delete from invoice_lines line
+    using unnest(${list(drafts.map((draft) => draft.customerId))}::integer[],
+                 ${list(drafts.map((draft) => draft.id))}::uuid[]) as draft (customer_id, invoice_id)
+    where line.customer_id = draft.customer_id and line.invoice_id = draft.invoice_id and line.kind <> 'plan_fee'
+      and line.organization_id = ${organizationId}
+    returning line.id, line.invoice_id, jsonb_build_object('kind', line.kind, 'price_component_id',
+      line.price_component_id, 'charge_filter_id', line.charge_filter_id, 'grouped_by', line.grouped_by) as row`.execute(
+    transaction,
+  )
+  return new Map(rows.map(({ id, invoiceId, row }) => [lineKey(invoiceId, row), id]))
+}
+
+function lineKey(invoiceId: string, row: Record<string, unknown>): string {
+  const groups = Object.entries(row['grouped_by'] as Record<string, unknown>).sort(([one], [other]) =>
+    one < other ? -1 : 1,
+  )
+  return JSON.stringify([invoiceId, row['kind'], row['price_component_id'], row['charge_filter_id'], groups])
 }
 
 async function insertLines(
@@ -87,16 +118,25 @@ async function insertLines(
   const rows = drafts.flatMap(({ id, customerId, lines }) =>
     lines.map((line, position) => ({ customer_id: customerId, invoice_id: id, position, ...lineRow(line) })),
   )
+  await insertLineRows(transaction, organizationId, rows)
+}
+
+async function insertLineRows(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  rows: readonly Record<string, unknown>[],
+): Promise<void> {
   if (rows.length === 0) return
   await sql`
-    insert into invoice_lines (organization_id, customer_id, invoice_id, position, kind, description, price_component_id,
-      price_id, billable_metric_id, charge_model, period_start, period_end, units, events_count, unit_amount, amount,
-      amount_minor, billed_days, period_days, steps)
+    insert into invoice_lines (organization_id, customer_id, invoice_id, position, id, kind, description,
+      price_component_id, price_id, billable_metric_id, charge_model, charge_filter_id, grouped_by, period_start,
+      period_end, units, events_count, unit_amount, amount, amount_minor, billed_days, period_days, steps, adjustments)
     select ${organizationId}, line.* from json_to_recordset(${JSON.stringify(rows)}::json)
-      as line (customer_id integer, invoice_id uuid, position integer, kind text, description text,
-        price_component_id uuid, price_id uuid, billable_metric_id uuid, charge_model text, period_start timestamptz,
-        period_end timestamptz, units numeric, events_count bigint, unit_amount numeric, amount numeric,
-        amount_minor numeric, billed_days integer, period_days integer, steps json)`.execute(transaction)
+      as line (customer_id integer, invoice_id uuid, position integer, id uuid, kind text, description text,
+        price_component_id uuid, price_id uuid, billable_metric_id uuid, charge_model text, charge_filter_id uuid,
+        grouped_by jsonb, period_start timestamptz, period_end timestamptz, units numeric, events_count bigint,
+        unit_amount numeric, amount numeric, amount_minor numeric, billed_days integer, period_days integer, steps json,
+        adjustments json)`.execute(transaction)
 }
 
 function draftRow(draft: DraftInvoice): Record<string, unknown> {
@@ -127,30 +167,28 @@ function totalsRow({ subtotalMinor, taxMinor, totalMinor }: InvoiceTotals): Reco
 
 function lineRow({ line, component }: InvoiceLine): Record<string, unknown> {
   return {
+    id: randomUUIDv7(),
     kind: line.kind,
     description: line.description,
     price_component_id: line.componentId,
     price_id: component.priceId,
     billable_metric_id: component.metric?.id ?? null,
     charge_model: component.component.kind === 'usage' ? component.component.charge.model : null,
+    charge_filter_id: line.portion?.filterId ?? null,
+    grouped_by: line.portion?.groupedBy ?? {},
     period_start: line.periodStart,
     period_end: line.periodEnd,
     billed_days: line.proration?.billedDays ?? null,
     period_days: line.proration?.periodDays ?? null,
-    ...ratedColumns(line),
-  }
-}
-
-// A prorated fee can have no end of digits; the minor units were rounded from the exact value before this cut.
-const MAX_STORED_DECIMALS = 30
-
-function ratedColumns(line: RatedLine): Record<string, unknown> {
-  return {
     units: line.units.toFixed(),
     events_count: line.eventsCount.toString(),
     unit_amount: line.unitAmount.toDecimalPlaces(MAX_STORED_DECIMALS).toFixed(),
     amount: line.amount.toDecimalPlaces(MAX_STORED_DECIMALS).toFixed(),
     amount_minor: line.amountMinor.toString(),
     steps: stepRecords(line.steps),
+    adjustments: adjustmentRecords(line.adjustments ?? []),
   }
 }
+
+// A prorated fee can have no end of digits; the minor units were rounded from the exact value before this cut.
+const MAX_STORED_DECIMALS = 30

@@ -4,7 +4,7 @@ import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
 import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { Database } from '../schema.ts'
-import { closeCounting } from '../usage/counting-lock.ts'
+import { openRebuild } from '../usage/counting-lock.ts'
 
 /** What is counted, of which events. */
 export type BillableMetric = Selectable<Database['billableMetrics']>
@@ -24,11 +24,10 @@ export async function insertBillableMetric(
   organizationId: number,
   definition: BillableMetricDefinition,
 ): Promise<BillableMetric> {
-  const countedFrom = await closeCounting(transaction, organizationId)
-  const rebuildCursor = (await hasUsage(transaction, organizationId)) ? 0 : null
+  const rebuild = await openRebuild(transaction, organizationId)
   const metric = await transaction
     .insertInto('billableMetrics')
-    .values({ organizationId, ...definition, countedFrom, rebuildCursor })
+    .values({ organizationId, ...definition, ...rebuild })
     .onConflict((conflict) => conflict.columns(['organizationId', 'code']).doNothing())
     .returningAll()
     .executeTakeFirst()
@@ -83,15 +82,4 @@ export async function listBillableMetrics(
 ): Promise<Page<BillableMetric>> {
   const query = transaction.selectFrom('billableMetrics').selectAll().where('organizationId', '=', organizationId)
   return await newestFirst(query, page)
-}
-
-// Every customer that usage has named has a row.
-async function hasUsage(transaction: OrganizationTransaction, organizationId: number): Promise<boolean> {
-  const customer = await transaction
-    .selectFrom('customers')
-    .select('customerId')
-    .where('organizationId', '=', organizationId)
-    .limit(1)
-    .executeTakeFirst()
-  return customer !== undefined
 }

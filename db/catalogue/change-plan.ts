@@ -4,6 +4,7 @@ import { definePlan, defineVersion } from '../../shared/plans/define-plan.ts'
 import type { PlanRequest, PlanTerms } from '../../shared/plans/plan-request.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
+import { requireDimensions } from '../usage/metric-dimensions.ts'
 import { findChargeableMetrics } from './chargeable-metrics.ts'
 import { areSameTerms, termsOf } from './plan-terms.ts'
 import { insertVersion, type PlanVersion, publishVersion, requireVersion } from './plan-versions.ts'
@@ -25,7 +26,9 @@ export async function createPlan(
   request: PlanRequest,
 ): Promise<Plan> {
   const metrics = await findChargeableMetrics(transaction, organizationId, request.charges)
-  return await insertPlan(transaction, organizationId, definePlan(request, metrics))
+  const definition = definePlan(request, metrics)
+  await requireDimensions(transaction, organizationId, definition.dimensions)
+  return await insertPlan(transaction, organizationId, definition)
 }
 
 /**
@@ -87,6 +90,7 @@ async function addVersion(
   requireOnSale(plan)
   const metrics = await findChargeableMetrics(transaction, organizationId, terms.charges)
   const definition = defineVersion(plan.name, terms, metrics)
+  await requireDimensions(transaction, organizationId, definition.dimensions)
   return await insertVersion(transaction, { organizationId, planId: plan.id }, { definition, published })
 }
 

@@ -16,10 +16,12 @@ export async function findChargeableMetrics(
   const filters = await listFiltersOfMetrics(transaction, organizationId, metricIds)
   const byMetric = Map.groupBy(filters, (filter) => filter.billableMetricId)
   return new Map(
-    metrics.map(({ id, name }) => [
+    metrics.map(({ id, name, aggregation, recurring }) => [
       id,
       {
         name,
+        aggregation,
+        recurring,
         filters: new Map(
           (byMetric.get(id) ?? []).map((filter) => [filter.id, { key: filter.key, values: filter.allowedValues }]),
         ),

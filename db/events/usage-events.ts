@@ -12,6 +12,8 @@ export interface ListedUsageEvent {
   readonly source: string
   readonly transactionId: string
   readonly externalSubscriptionId: string | null
+  /** The price that came with it, in minor units, as decimal text. */
+  readonly amountMinor: string | null
   /** Numbers keep the text that was sent. */
   readonly properties: Readonly<Record<string, unknown>>
 }
@@ -31,6 +33,7 @@ export async function listUsageEvents(
   const rows = await transaction
     .selectFrom('usageEvents')
     .select(['eventKey', 'timestamp', 'receivedAt', 'code', 'source', 'transactionId', 'externalSubscriptionId'])
+    .select('amountMinor')
     .select(sql<string>`properties::text`.as('propertiesText'))
     .where('organizationId', '=', organizationId)
     .where('customerId', '=', customerId)

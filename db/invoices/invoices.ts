@@ -4,7 +4,7 @@ import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { type Page, type PageRequest, pageOf } from '../paging.ts'
 import type { Database, InvoiceStatus } from '../schema.ts'
-import type { StepRecord } from './step-records.ts'
+import type { AdjustmentRecord, StepRecord } from './step-records.ts'
 
 /** An invoice as it is read: with its lines, its payment state and the names of what it refers to. */
 export type Invoice = InvoiceRow & { readonly lines: readonly InvoiceLine[] }
@@ -15,10 +15,11 @@ type InvoiceRow = Selectable<Database['invoices']> & {
   readonly paymentStatus: 'pending' | 'paid' | 'failed' | 'uncollectible' | null
 }
 
-export type InvoiceLine = Omit<Selectable<Database['invoiceLines']>, 'steps'> & {
+export type InvoiceLine = Omit<Selectable<Database['invoiceLines']>, 'steps' | 'adjustments'> & {
   readonly billableMetricCode: string | null
   /** How the amount came about. */
   readonly steps: StepRecord[]
+  readonly adjustments: AdjustmentRecord[]
 }
 
 export interface InvoiceFilter {
@@ -80,7 +81,8 @@ async function withLines(
     .selectFrom('invoiceLines as l')
     .leftJoin('billableMetrics as m', 'm.id', 'l.billableMetricId')
     .selectAll('l')
-    .select(['m.code as billableMetricCode', sql<string>`l.steps::text`.as('stepsText')])
+    .select('m.code as billableMetricCode')
+    .select([sql<string>`l.steps::text`.as('stepsText'), sql<string>`l.adjustments::text`.as('adjustmentsText')])
     .where('l.organizationId', '=', organizationId)
     .where('l.customerId', 'in', [...new Set(invoices.map((invoice) => invoice.customerId))])
     .where(
@@ -91,7 +93,11 @@ async function withLines(
     .orderBy('l.position')
     .execute()
   const byInvoice = Map.groupBy(
-    lines.map(({ stepsText, ...line }) => ({ ...line, steps: parseExactJson(stepsText) as StepRecord[] })),
+    lines.map(({ stepsText, adjustmentsText, ...line }) => ({
+      ...line,
+      steps: parseExactJson(stepsText) as StepRecord[],
+      adjustments: parseExactJson(adjustmentsText) as AdjustmentRecord[],
+    })),
     (line) => line.invoiceId,
   )
   return invoices.map((invoice) => ({ ...invoice, lines: byInvoice.get(invoice.id) ?? [] }))

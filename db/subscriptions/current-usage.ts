@@ -32,7 +32,7 @@ export async function rateCurrentUsage(
     return { now, period: null, lines: [], totals: invoiceTotals(subscription.currency, []), chargeModels: new Map() }
   }
   const [rating] = await loadRatings(transaction, organizationId, [
-    { subscription, ...billedParts(period, subscription), advancePeriod: undefined },
+    { subscription, ...billedParts(period, subscription), advancePeriod: undefined, asOf: now },
   ])
   assert(rating !== undefined, `subscription ${subscription.id} was not rated`)
   const { input } = rating

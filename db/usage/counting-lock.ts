@@ -16,3 +16,26 @@ export async function closeCounting(transaction: OrganizationTransaction, organi
   const { rows } = await sql<{ turn: string }>`select nextval('usage_arrivals') as turn`.execute(transaction)
   return BigInt(rows[0]?.turn ?? 0) * ARRIVALS_PER_TRANSACTION
 }
+
+/**
+ * What of a metric's row says that it is to be counted anew, as `closeCounting` does: events from now on as they come,
+ * those that are there by its rebuild.
+ */
+export async function openRebuild(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+): Promise<{ readonly countedFrom: bigint; readonly rebuildCursor: number | null }> {
+  const countedFrom = await closeCounting(transaction, organizationId)
+  return { countedFrom, rebuildCursor: (await hasUsage(transaction, organizationId)) ? 0 : null }
+}
+
+// Every customer that usage has named has a row.
+async function hasUsage(transaction: OrganizationTransaction, organizationId: number): Promise<boolean> {
+  const customer = await transaction
+    .selectFrom('customers')
+    .select('customerId')
+    .where('organizationId', '=', organizationId)
+    .limit(1)
+    .executeTakeFirst()
+  return customer !== undefined
+}

@@ -5,7 +5,7 @@ import { isoOfMicros, microsOfInstant } from '../../shared/metering/timestamp.ts
 import { COUNTED_METRIC_COLUMNS } from './counted-metric-columns.ts'
 import type { StoredUsageEvent } from './usage-events.ts'
 
-/** A metric whose events from before it are being counted, and how far that has come. */
+/** A metric whose events from before it, or before its dimensions, are being counted, and how far that has come. */
 export interface RebuildingMetric extends CountedMetric {
   readonly countedFrom: string
   readonly rebuildCursor: number
@@ -60,7 +60,7 @@ export async function listEventsToRebuild(
   const isResumed = metric.rebuildAt !== null && metric.rebuildCursor === customerId
   const { rows } = await client.query<EventRow>(
     `select event_key, "timestamp", received_at, arrival, code, source, transaction_id, external_subscription_id,
-       amount_minor, properties::text as properties
+       amount_minor::text as amount_minor, properties::text as properties
      from usage_events
      where organization_id = $1 and customer_id = $2 and code = $3 and arrival < $4
        and ("timestamp", arrival) > (coalesce($5::timestamptz, '-infinity'), coalesce($6::bigint, -1))
@@ -106,6 +106,7 @@ export function storedEvent(customerId: number, row: EventRow): StoredUsageEvent
       externalSubscriptionId: row.external_subscription_id,
       timestampMicros: microsOfInstant(row.timestamp),
       timedByServer: false,
+      ...(row.amount_minor === null ? {} : { preciseTotalAmountCents: row.amount_minor }),
       properties: parseExactJson(row.properties) as Record<string, unknown>,
     },
   }
@@ -150,5 +151,25 @@ export async function deleteOvercome(
      where organization_id = $1 and customer_id = $2 and event_key = any($3::uuid[])
        and (reason = 'metric_not_found' or (billable_metric_id = $4 and event_key = any($5::uuid[])))`,
     [organizationId, customerId, readKeys, metricId, countedKeys],
+  )
+}
+
+/** Forgets what a customer's series of older generations hold; nothing reads them any more. */
+export async function deleteOutdatedSeries(
+  client: PoolClient,
+  organizationId: number,
+  { metric, customerId }: { metric: RebuildingMetric; customerId: number },
+): Promise<void> {
+  const outdated = [organizationId, customerId, metric.id, metric.generation]
+  await client.query(
+    `delete from usage_rollups using usage_series series
+     where usage_rollups.customer_id = $2 and series.customer_id = $2 and usage_rollups.series_id = series.series_id
+       and series.organization_id = $1 and series.billable_metric_id = $3 and series.generation < $4`,
+    outdated,
+  )
+  await client.query(
+    `delete from usage_series
+     where organization_id = $1 and customer_id = $2 and billable_metric_id = $3 and generation < $4`,
+    outdated,
   )
 }

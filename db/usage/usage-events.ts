@@ -22,7 +22,7 @@ export async function insertUsageEvents(
   await copyLines(
     client,
     `usage_events (customer_id, organization_id, "timestamp", event_key, received_at, code, source, transaction_id,
-       external_subscription_id, arrival, properties)`,
+       external_subscription_id, arrival, amount_minor, properties)`,
     rows.map(({ customerId, eventKey, receivedAt, arrival, event }) =>
       [
         customerId,
@@ -35,6 +35,7 @@ export async function insertUsageEvents(
         copyField(event.transactionId),
         copyField(event.externalSubscriptionId),
         arrival,
+        copyField(event.preciseTotalAmountCents ?? null),
         copyField(JSON.stringify(event.properties)),
       ].join('\t'),
     ),

@@ -20,9 +20,27 @@ export interface UsageComponent {
   readonly metric: { readonly code: string; readonly name: string }
   readonly charge: Charge
   readonly modifiers?: ChargeModifiers
+  /** Parts of the usage with prices of their own; absent: none. */
+  readonly filters?: readonly FilteredCharge[]
 }
 
-/** What one usage component counted in the period. */
-export interface ComponentUsage extends MeteredUsage {
+/** The price of usage whose properties match every condition. */
+export interface FilteredCharge {
+  readonly id: string
+  readonly displayName: string
+  readonly conditions: readonly { readonly key: string; readonly values: ReadonlySet<string> }[]
+  readonly charge: Charge
+}
+
+/** Which part of a component's usage is priced by itself. */
+export interface PortionName {
+  /** The filter that its usage matches best; null: what matches none. */
+  readonly filterId: string | null
+  /** The values of the charge's pricing group keys; null is an event without the property. */
+  readonly groupedBy: Readonly<Record<string, string | null>>
+}
+
+/** What one portion of a usage component counted in the period. */
+export interface ComponentUsage extends MeteredUsage, PortionName {
   readonly eventsCount: bigint
 }

@@ -28,7 +28,7 @@ export function minimumSpendLines({
   const amount = belowMinimum({ ...period, minimum, charged: fromMinor(chargedMinor, currency) })
   const line = ratedLine(
     {
-      kind: 'usage',
+      kind: 'minimum_spend',
       componentId: component.id,
       description: `${component.displayName}: up to the minimum`,
       metricCode: component.metric.code,

@@ -1,11 +1,10 @@
 import type { BillingPeriod } from '../calendar/billing-period.ts'
-import { ZERO } from '../money/decimal.ts'
 import type { ComponentUsage, RateComponent, UsageComponent } from './components.ts'
 import { minimumSpendLines } from './minimum-spend-line.ts'
 import { planFeeLine } from './plan-fee-line.ts'
+import { portionLines } from './portion-lines.ts'
 import type { RatedLine } from './rated-line.ts'
 import type { FeePeriod } from './trial-periods.ts'
-import { usageLine } from './usage-line.ts'
 
 /** All that a price depends on; the same input gives the same lines for ever. */
 export interface RatingInput {
@@ -18,18 +17,17 @@ export interface RatingInput {
   /** The period whose advance fees are due now: the one about to begin. Absent when none follows. */
   readonly advancePeriod?: FeePeriod | undefined
   readonly components: readonly (RateComponent | UsageComponent)[]
-  /** By component id; a component that is not in it was not used. */
-  readonly usage: ReadonlyMap<string, ComponentUsage>
+  /** The used portions by component id; a component that is not in it was not used. */
+  readonly usage: ReadonlyMap<string, readonly ComponentUsage[]>
   /** Whether the period is still running, so that what lacks to a minimum is not due yet. */
   readonly isRunning?: boolean
 }
 
-const NO_USAGE: ComponentUsage = { units: ZERO, eventsCount: 0n, events: [] }
-
 /**
  * The one rating engine (law 10): preview, current usage, threshold and invoice all get their lines here. Lines come in
  * the order of the components. A usage component has a line even when nothing was used, so that a customer sees what is
- * counted, and another where it has a minimum that it does not reach; a plan fee of zero has none.
+ * counted; one for each portion that was; and another where it has a minimum that it does not reach. A plan fee of zero
+ * has none.
  */
 export function rateSubscription(input: RatingInput): RatedLine[] {
   const { period, components } = input
@@ -51,6 +49,6 @@ function usageLines(
   period: BillingPeriod,
   { currency, usage, isRunning = false }: RatingInput,
 ): RatedLine[] {
-  const line = usageLine({ component, usage: usage.get(component.id) ?? NO_USAGE, period, currency })
-  return isRunning ? [line] : [line, ...minimumSpendLines({ component, lines: [line], period, currency })]
+  const lines = portionLines({ component, portions: usage.get(component.id) ?? [], period, currency })
+  return isRunning ? lines : [...lines, ...minimumSpendLines({ component, lines, period, currency })]
 }

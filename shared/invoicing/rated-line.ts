@@ -4,12 +4,18 @@ import type { Exact } from '../money/decimal.ts'
 import { roundHalfAwayFromZero } from '../money/round.ts'
 import type { Adjustment } from '../pricing/price-usage.ts'
 import type { PricingStep } from '../pricing/pricing.ts'
+import type { PortionName } from './components.ts'
+
+/** A fixed fee, what was used, or what a charge lacks to its minimum. */
+export type LineKind = 'plan_fee' | 'usage' | 'minimum_spend'
 
 /** One line of an invoice or of current usage, with all that explains its amount. */
 export interface RatedLine {
-  readonly kind: 'plan_fee' | 'usage'
+  readonly kind: LineKind
   readonly componentId: string
   readonly description: string
+  /** Which part of the usage it prices, where a charge has filters or groups. */
+  readonly portion?: PortionName
   readonly metricCode: string | null
   readonly units: Exact
   readonly eventsCount: bigint

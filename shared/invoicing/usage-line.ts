@@ -1,10 +1,11 @@
 import type { BillingPeriod } from '../calendar/billing-period.ts'
 import { priceUsage } from '../pricing/price-usage.ts'
 import type { ComponentUsage, UsageComponent } from './components.ts'
+import { describePortion } from './portions.ts'
 import type { RatedLine } from './rated-line.ts'
 import { ratedLine } from './rated-line.ts'
 
-/** The line of what a metric counted; units below zero are shown and priced as none. */
+/** The line of what a metric counted in one portion; units below zero are shown and priced as none. */
 export function usageLine({
   component,
   usage,
@@ -16,16 +17,19 @@ export function usageLine({
   period: BillingPeriod
   currency: string
 }): RatedLine {
-  const { charge, modifiers = {} } = component
+  const { filterId, groupedBy, eventsCount } = usage
+  const { charge } = component.filters?.find(({ id }) => id === filterId) ?? component
+  const { modifiers = {} } = component
   const { units, unitAmount, amount, steps, adjustments } = priceUsage(charge, modifiers, usage, currency)
   return ratedLine(
     {
       kind: 'usage',
       componentId: component.id,
-      description: component.displayName,
+      description: describePortion(component, usage),
+      ...(filterId === null && Object.keys(groupedBy).length === 0 ? {} : { portion: { filterId, groupedBy } }),
       metricCode: component.metric.code,
       units,
-      eventsCount: usage.eventsCount,
+      eventsCount,
       unitAmount,
       amount,
       currency,

@@ -11,7 +11,9 @@ export function eventKey(event: Pick<UsageEvent, 'source' | 'transactionId'>): s
 /** 64 bits, as a signed integer, that tell a resend of an event from another event under the same identity. */
 export function contentHash(event: UsageEvent): bigint {
   const time = event.timedByServer ? null : event.timestampMicros
-  const content = [event.code, event.externalSubscriptionId, time, canonical(event.properties)]
+  const { preciseTotalAmountCents: amount } = event
+  const said = [event.code, event.externalSubscriptionId, time, canonical(event.properties)]
+  const content = amount === undefined ? said : [...said, amount]
   return BigInt.asIntN(64, BigInt(`0x${hash('sha256', JSON.stringify(content)).slice(0, 16)}`))
 }
 

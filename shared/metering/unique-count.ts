@@ -1,5 +1,5 @@
 import { decimalText } from '../json/exact-json.ts'
-import { decimal } from '../money/decimal.ts'
+import { decimal, type Exact } from '../money/decimal.ts'
 import type { Contribution, CountedValue, EventAggregation } from './aggregation.ts'
 
 /**
@@ -20,6 +20,16 @@ export const uniqueCount: EventAggregation = {
     for (const event of events) present.set(event.value, !isRemoval(event))
     return decimal(String([...present.values()].filter(Boolean).length))
   },
+}
+
+/** By how much each event changes the count: 1, 0 or -1. In the order of the events, that of time, then arrival. */
+export function distinctChanges(events: readonly CountedValue[]): Exact[] {
+  const present = new Map<string, boolean>()
+  return events.map((event) => {
+    const [before, after] = [present.get(event.value) ?? false, !isRemoval(event)]
+    present.set(event.value, after)
+    return decimal(String(Number(after) - Number(before)))
+  })
 }
 
 /** Whether the event takes its item away. */

@@ -1,5 +1,5 @@
 import type { Issue } from '../errors.ts'
-import { isRawNumber, isStorableNumber } from '../json/exact-json.ts'
+import { decimalOf, isRawNumber, isStorableNumber } from '../json/exact-json.ts'
 import { parseTimestampMicros } from './timestamp.ts'
 
 /** One thing a customer used, checked and ready to be counted. */
@@ -14,6 +14,8 @@ export interface UsageEvent {
   readonly timestampMicros: number
   /** The event named no time: what it was given is the time of its arrival, which differs from retry to retry. */
   readonly timedByServer: boolean
+  /** The price that the event itself names, in minor units of the customer's currency, as decimal text. */
+  readonly preciseTotalAmountCents?: string
   /** Numbers that a double would alter are `RawNumber`, so the text that was sent is the text that is stored. */
   readonly properties: Readonly<Record<string, unknown>>
 }
@@ -29,6 +31,7 @@ const FIELDS: ReadonlySet<string> = new Set([
   'external_subscription_id',
   'code',
   'timestamp',
+  'precise_total_amount_cents',
   'properties',
 ])
 
@@ -57,6 +60,7 @@ export function parseUsageEvent(
       value['external_subscription_id'] == null ? null : readName(value, 'external_subscription_id', refuse),
     timestampMicros: readTimestamp(value['timestamp'], receivedAtMicros, refuse),
     timedByServer: value['timestamp'] == null,
+    ...readAmount(value['precise_total_amount_cents'], refuse),
     properties: readProperties(value['properties'], refuse),
   }
   return issues.length === 0 ? { event } : { issues }
@@ -85,6 +89,14 @@ function readTimestamp(value: unknown, receivedAtMicros: number, refuse: Refuse)
     'timestamp',
   )
   return 0
+}
+
+function readAmount(value: unknown, refuse: Refuse): Pick<UsageEvent, 'preciseTotalAmountCents'> {
+  if (value == null) return {}
+  const amount = decimalOf(value)
+  if (amount !== undefined) return { preciseTotalAmountCents: amount.toFixed() }
+  refuse('precise_total_amount_cents', 'must be a decimal of at most 30 digits on either side of the point', 'decimal')
+  return {}
 }
 
 function readProperties(value: unknown, refuse: Refuse): Readonly<Record<string, unknown>> {

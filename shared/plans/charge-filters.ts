@@ -1,5 +1,5 @@
 import type { Issue } from '../errors.ts'
-import { type PricedModel, parseCharge } from '../pricing/charge-models.ts'
+import { type ChargeModel, parseCharge } from '../pricing/charge-models.ts'
 import type { ChargeFilterDefinition } from './plan-definition.ts'
 import type { ChargeFilterRequest, FilterConditionRequest } from './plan-request.ts'
 
@@ -12,7 +12,7 @@ export interface MetricFilter {
 interface FilterContext {
   /** The filters of the charge's metric, by id. */
   readonly known: ReadonlyMap<string, MetricFilter>
-  readonly model: PricedModel
+  readonly model: ChargeModel
   readonly loc: Issue['loc']
   readonly issues: Issue[]
 }

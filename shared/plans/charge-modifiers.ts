@@ -1,8 +1,9 @@
 import type { Issue } from '../errors.ts'
 import type { UnitRounding } from '../metering/rounding.ts'
 import { type Exact, ZERO } from '../money/decimal.ts'
-import type { Charge } from '../pricing/charge-models.ts'
-import { type ChargeModifiers, combinationIssues } from '../pricing/modifiers.ts'
+import { readMatrix } from '../pricing/matrix.ts'
+import type { ChargeModifiers } from '../pricing/modifiers.ts'
+import { readWindows } from '../pricing/priced-windows.ts'
 import type { PricingUnit } from '../pricing/pricing-unit.ts'
 import {
   checkWhole,
@@ -24,28 +25,12 @@ export const MODIFIER_NAMES = [
   'percentage_discount',
   'unit_conversion',
   'pricing_unit',
+  'matrix',
+  'windows',
   'prorated',
 ] as const
 
 export type ModifierName = (typeof MODIFIER_NAMES)[number]
-
-// Those that the rating engine does not apply yet. A request for one is refused, so that nobody is billed without it;
-// a modifier leaves this list together with the change that applies it.
-const NOT_YET_APPLIED: ReadonlySet<string> = new Set<ModifierName>(MODIFIER_NAMES)
-
-/** Every reason why the modifiers of a charge are refused; whether they go with the charge only where that is known. */
-export function checkModifiers(
-  modifiers: Readonly<Record<string, unknown>>,
-  charge: Charge | undefined,
-  loc: Location,
-): readonly Issue[] {
-  const result = parseModifiers(modifiers, loc)
-  if ('issues' in result) return result.issues
-  const notYet = Object.entries(modifiers)
-    .filter(([name, value]) => NOT_YET_APPLIED.has(name) && value !== false)
-    .map(([name]) => ({ loc: [...loc, name], msg: 'is not yet applied to prices; leave it out', type: 'not_yet' }))
-  return charge === undefined ? notYet : [...notYet, ...combinationIssues(charge, result.properties, loc)]
-}
 
 /** Reads modifiers as they came from a request or from the database. */
 export function parseModifiers(modifiers: Readonly<Record<string, unknown>>, loc: Location): Parsed<ChargeModifiers> {
@@ -63,6 +48,8 @@ export function parseModifiers(modifiers: Readonly<Record<string, unknown>>, loc
   }
   const unitConversion = findObject(fields, 'unit_conversion', readConversion)
   const pricingUnit = findObject(fields, 'pricing_unit', readPricingUnit)
+  const matrix = findObject(fields, 'matrix', readMatrix)
+  const windows = findObject(fields, 'windows', readWindows)
   return parsed(issues, () => ({
     ...(minimum === undefined ? {} : { minAmountMinor: BigInt(minimum.toFixed()) }),
     ...(maximum === undefined ? {} : { maxAmountMinor: BigInt(maximum.toFixed()) }),
@@ -70,6 +57,8 @@ export function parseModifiers(modifiers: Readonly<Record<string, unknown>>, loc
     ...(percentageDiscount === undefined ? {} : { percentageDiscount }),
     ...(unitConversion === undefined ? {} : { unitConversion }),
     ...(pricingUnit === undefined ? {} : { pricingUnit }),
+    ...(matrix === undefined ? {} : { matrix }),
+    ...(windows === undefined ? {} : { windows }),
     ...(modifiers['prorated'] === undefined ? {} : { prorated: modifiers['prorated'] === true }),
   }))
 }

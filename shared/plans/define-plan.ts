@@ -1,14 +1,20 @@
 import { AppError, type Issue, validationError } from '../errors.ts'
+import type { AggregationName } from '../metering/aggregations.ts'
 import { isCurrency } from '../money/currency.ts'
-import { type Charge, isPricedModel, parseCharge } from '../pricing/charge-models.ts'
+import { type Charge, parseCharge } from '../pricing/charge-models.ts'
+import type { GroupKeys } from '../pricing/group-keys.ts'
+import { combinationIssues } from '../pricing/modifiers.ts'
 import { defineChargeFilters, type MetricFilter } from './charge-filters.ts'
-import { checkModifiers } from './charge-modifiers.ts'
+import { parseModifiers } from './charge-modifiers.ts'
+import { metricIssues } from './metric-issues.ts'
 import type { ComponentDefinition, PlanDefinition, VersionDefinition } from './plan-definition.ts'
 import type { ChargeRequest, PlanRequest, PlanTerms } from './plan-request.ts'
 
 /** What a plan may refer to of a metric. */
 export interface ChargeableMetric {
   readonly name: string
+  readonly aggregation: AggregationName
+  readonly recurring: boolean
   /** By id. */
   readonly filters: ReadonlyMap<string, MetricFilter>
 }
@@ -41,7 +47,33 @@ export function defineVersion(planName: string, terms: PlanTerms, metrics: Charg
     trialKind: terms.trialKind,
     trialUsage: terms.trialUsage,
     components: [rateComponent(planName, terms), ...usage],
+    dimensions: dimensionsOf(terms.charges, metrics),
   }
+}
+
+function dimensionsOf(
+  charges: readonly ChargeRequest[],
+  metrics: ChargeableMetrics,
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const dimensions = new Map<string, Set<string>>()
+  for (const charge of charges) {
+    const keys = dimensions.getOrInsertComputed(idOf(charge), () => new Set())
+    for (const key of pricedKeys(charge, metrics.get(idOf(charge)))) keys.add(key)
+  }
+  return dimensions
+}
+
+// The properties are those that were checked.
+function pricedKeys({ properties, modifiers, filters }: ChargeRequest, metric: ChargeableMetric | undefined): string[] {
+  const grouped = [properties, ...filters.map((filter) => filter.properties)] as GroupKeys[]
+  const matrix = modifiers['matrix'] as { dimensions: readonly string[] } | undefined
+  return [
+    ...grouped.flatMap((priced) => priced.pricing_group_keys ?? []),
+    ...filters.flatMap(({ conditions }) =>
+      conditions.map(({ filterId }) => metric?.filters.get(filterId.toLowerCase())?.key ?? ''),
+    ),
+    ...(matrix?.dimensions ?? []),
+  ]
 }
 
 function currencyIssues(currency: string): Issue[] {
@@ -69,9 +101,10 @@ function usageComponent(
   loc: Issue['loc'],
   issues: Issue[],
 ): ComponentDefinition {
-  const { chargeModel, properties, displayName, modifiers } = charge
-  const priced = readCharge(charge, loc, issues)
-  issues.push(...checkModifiers(modifiers, priced, loc))
+  const { chargeModel, properties, displayName, modifiers, filters } = charge
+  const known = metric?.filters ?? new Map()
+  const defined = defineChargeFilters(filters, { known, model: chargeModel, loc: [...loc, 'filters'], issues })
+  checkCharge(charge, metric, loc, issues)
   return {
     kind: 'usage',
     name: displayName || (metric?.name ?? ''),
@@ -84,33 +117,32 @@ function usageComponent(
       // They are kept as they were written, and read again by the same rule whenever they price something.
       properties: properties as Readonly<Record<string, unknown>>,
       modifiers,
-      filters: isPricedModel(chargeModel)
-        ? defineChargeFilters(charge.filters, {
-            known: metric?.filters ?? new Map(),
-            model: chargeModel,
-            loc: [...loc, 'filters'],
-            issues,
-          })
-        : [],
+      filters: defined,
     },
   }
 }
 
-// Undefined where a fault is noted instead.
-function readCharge(
-  { chargeModel, properties }: ChargeRequest,
+function checkCharge(
+  { chargeModel, properties, modifiers, filters }: ChargeRequest,
+  metric: ChargeableMetric | undefined,
   loc: Issue['loc'],
   issues: Issue[],
-): Charge | undefined {
-  if (!isPricedModel(chargeModel)) {
-    const msg = `the charge model "${chargeModel}" is not yet available; use standard, graduated, volume or package`
-    issues.push({ loc: [...loc, 'charge_model'], msg, type: 'charge_model_not_yet' })
-    return undefined
-  }
+): void {
   const parsed = parseCharge(chargeModel, properties, [...loc, 'properties'])
-  if ('charge' in parsed) return parsed.charge
-  issues.push(...parsed.issues)
-  return undefined
+  const read = parseModifiers(modifiers, loc)
+  if ('issues' in parsed) issues.push(...parsed.issues)
+  if ('issues' in read) issues.push(...read.issues)
+  if ('issues' in parsed || 'issues' in read) return
+  issues.push(...combinationIssues(parsed.charge, read.properties, loc))
+  if (read.properties.windows?.commitment !== undefined && (filters.length > 0 || isGrouped(parsed.charge))) {
+    const msg = 'holds for a charge as a whole: it does not go with filters or pricing_group_keys'
+    issues.push({ loc: [...loc, 'windows', 'commitment'], msg, type: 'not_combinable' })
+  }
+  if (metric !== undefined) issues.push(...metricIssues(parsed.charge, read.properties, { metric, loc }))
+}
+
+function isGrouped({ properties }: Charge): boolean {
+  return (properties.pricing_group_keys ?? []).length > 0
 }
 
 function requireReferences(charge: ChargeRequest, metrics: ChargeableMetrics): void {

@@ -20,6 +20,8 @@ export interface VersionDefinition {
   readonly trialUsage: TrialUsage
   /** In the order in which they appear on invoices. */
   readonly components: readonly ComponentDefinition[]
+  /** Event properties whose values its prices tell apart, by id of the metric. */
+  readonly dimensions: ReadonlyMap<string, ReadonlySet<string>>
 }
 
 /** One part of what a plan costs. */

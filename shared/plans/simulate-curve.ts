@@ -16,12 +16,14 @@ const PLACES = 12
 
 /** What a whole period of one charge costs at each quantity of the range, in the order of the quantities. */
 export function simulateCurve(
-  simulation: Omit<PlanSimulation, 'units'>,
+  simulation: Omit<PlanSimulation, 'units' | 'events'>,
   { componentId, range }: { componentId: string; range: UnitRange },
 ): readonly RatedLine[] {
   const components = simulation.components.filter(({ id }) => id === componentId)
   return quantitiesOf(range).map((units) => {
-    const [line] = simulatePlan({ ...simulation, components, units: new Map([[componentId, units]]) }).lines
+    const usage = { units: new Map([[componentId, units]]), events: new Map() }
+    const { lines } = simulatePlan({ ...simulation, components, ...usage })
+    const line = lines.find(({ kind, portion }) => kind === 'usage' && portion === undefined)
     assert(line !== undefined, `component ${componentId} has no line`)
     return line
   })

@@ -1,20 +1,17 @@
 import { billingPeriodAt } from '../calendar/billing-period.ts'
 import type { Interval } from '../calendar/interval.ts'
-import type { ComponentUsage, RateComponent, UsageComponent } from '../invoicing/components.ts'
+import type { RateComponent, UsageComponent } from '../invoicing/components.ts'
 import { type InvoiceTotals, invoiceTotals } from '../invoicing/invoice-totals.ts'
 import { rateSubscription } from '../invoicing/rate-subscription.ts'
 import type { RatedLine } from '../invoicing/rated-line.ts'
-import { type Exact, ZERO } from '../money/decimal.ts'
+import { type SimulatedQuantities, simulatedUsage } from './simulated-usage.ts'
 
-export interface PlanSimulation {
+export interface PlanSimulation extends SimulatedQuantities {
   readonly currency: string
   readonly interval: Interval
-  readonly timeZone: string
   /** The whole calendar period around this instant is priced. */
   readonly now: Temporal.Instant
   readonly components: readonly (RateComponent | UsageComponent)[]
-  /** By component id or metric code; a component's own id counts before its metric's code. */
-  readonly units: ReadonlyMap<string, Exact>
 }
 
 // Before every period that is asked about, so that the period is a whole one.
@@ -25,14 +22,13 @@ export function simulatePlan(simulation: PlanSimulation): {
   readonly lines: readonly RatedLine[]
   readonly totals: InvoiceTotals
 } {
-  const { currency, interval, timeZone, now, components, units } = simulation
+  const { currency, interval, timeZone, now, components } = simulation
   const period = billingPeriodAt({ startedAt: LONG_AGO, interval, billingTime: 'calendar', timeZone, at: now })
-  const usage = new Map(components.map((component) => [component.id, usageOf(component, units)]))
+  const usage = new Map(
+    components.flatMap((component) =>
+      component.kind === 'usage' ? [[component.id, simulatedUsage(component, simulation, period)] as const] : [],
+    ),
+  )
   const lines = rateSubscription({ currency, period, advancePeriod: period, components, usage })
   return { lines, totals: invoiceTotals(currency, lines) }
-}
-
-function usageOf(component: RateComponent | UsageComponent, units: ReadonlyMap<string, Exact>): ComponentUsage {
-  const metricCode = component.kind === 'usage' ? component.metric.code : ''
-  return { units: units.get(component.id) ?? units.get(metricCode) ?? ZERO, eventsCount: 0n }
 }

@@ -22,7 +22,7 @@ import { parseStandardProperties, priceStandard } from './standard.ts'
 import type { VolumeProperties } from './volume.ts'
 import { parseVolumeProperties, priceVolume } from './volume.ts'
 
-/** Every name a charge model can have in a request; not all of them are priced yet. */
+/** Every charge model by its name in requests. */
 export const CHARGE_MODELS = [
   'standard',
   'graduated',
@@ -35,16 +35,6 @@ export const CHARGE_MODELS = [
 ] as const
 
 export type ChargeModel = (typeof CHARGE_MODELS)[number]
-
-/** Models that the API refuses yet; their prices are computed all the same. */
-const NOT_YET = ['percentage', 'graduated_percentage', 'custom', 'dynamic'] as const satisfies readonly ChargeModel[]
-
-/** A model that a plan may use. */
-export type PricedModel = Exclude<ChargeModel, (typeof NOT_YET)[number]>
-
-export function isPricedModel(model: string): model is PricedModel {
-  return Object.hasOwn(MODELS, model) && !(NOT_YET as readonly string[]).includes(model)
-}
 
 /** The canonical properties of each model; a new model starts here. */
 interface PropertiesOf {

@@ -1,8 +1,8 @@
 import { listDueDrafts, listDueSubscriptions } from '../../db/billing/due-work.ts'
 import { finalizeDrafts } from '../../db/billing/finalize-drafts.ts'
 import { insertBillableMetric } from '../../db/catalogue/billable-metrics.ts'
+import { createPlan } from '../../db/catalogue/change-plan.ts'
 import { insertCustomer } from '../../db/catalogue/customers.ts'
-import { insertPlan } from '../../db/catalogue/plans.ts'
 import { advanceTestClock, insertTestClock } from '../../db/catalogue/test-clocks.ts'
 import {
   type Connection,
@@ -16,7 +16,6 @@ import { markTestClockReady } from '../../db/lifecycle/settle-test-clock.ts'
 import { createSubscription, type SubscriptionRequest } from '../../db/subscriptions/create-subscription.ts'
 import type { Subscription } from '../../db/subscriptions/subscriptions.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
-import { definePlan } from '../../shared/plans/define-plan.ts'
 import type { ChargeRequest, PlanRequest } from '../../shared/plans/plan-request.ts'
 import { aggregateEvents } from '../../workers/aggregate-usage/aggregate-events.ts'
 import { issueBills } from '../../workers/issue-invoices/issue-bills.ts'
@@ -96,8 +95,7 @@ export async function createBillingFixture(frozenTime: string): Promise<BillingF
         })),
         ...about,
       }
-      const definition = definePlan(request, new Map([[metric.id, { name: metric.name, filters: new Map() }]]))
-      await within((transaction) => insertPlan(transaction, organizationId, definition))
+      await within((transaction) => createPlan(transaction, organizationId, request))
     },
     customer: async (externalId, timeZone) => {
       const details = { name: null, email: null, currency: null, timeZone: timeZone ?? null, metadata: {} }

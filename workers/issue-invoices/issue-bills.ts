@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto'
 import { advanceSubscriptions } from '../../db/billing/advance-subscriptions.ts'
 import { type BilledSubscription, lockDueSubscriptions } from '../../db/billing/billed-subscriptions.ts'
 import { finalizeInvoices } from '../../db/billing/finalize-invoices.ts'
-import { type LoadedRating, loadRatings } from '../../db/billing/load-rating.ts'
+import { type LoadedRating, loadRatings, requireComponent } from '../../db/billing/load-rating.ts'
 import { type DraftInvoice, insertDrafts } from '../../db/billing/write-invoices.ts'
 import { findFrozenTime, realNow } from '../../db/clock.ts'
 import { type Connection, type OrganizationTransaction, withOrganization } from '../../db/connection.ts'
@@ -11,7 +11,6 @@ import { assert } from '../../shared/errors.ts'
 import { type DueBill, dueBill } from '../../shared/invoicing/due-bill.ts'
 import { invoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
 import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
-import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
 import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 
 /**
@@ -107,15 +106,9 @@ function draftOf(
       issuedAt,
       finalizeAt: issuedAt.add({ seconds: subscription.gracePeriodSeconds }),
       totals: invoiceTotals(input.currency, lines),
-      lines: lines.map((line) => ({ line, component: componentOf(components, line) })),
+      lines: lines.map((line) => ({ line, component: requireComponent(components, line) })),
     },
   ]
-}
-
-function componentOf(components: LoadedRating['components'], line: RatedLine) {
-  const component = components.get(line.componentId)
-  assert(component !== undefined, 'a line was rated from a component that was not loaded')
-  return component
 }
 
 function withoutGrace(drafts: readonly DraftInvoice[]) {

@@ -26,6 +26,7 @@ export async function priceTouched(
     subscription,
     ...billedParts(runningPeriod(subscription), subscription),
     advancePeriod: undefined,
+    asOf: now,
   }))
   const ratings = await loadRatings(transaction, organizationId, requests)
   const charges = requests.flatMap(({ subscription }, index) => {

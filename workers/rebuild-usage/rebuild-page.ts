@@ -3,6 +3,7 @@ import { inTransaction } from '../../db/transaction.ts'
 import { countEvents } from '../../db/usage/count-events.ts'
 import { touchCustomers } from '../../db/usage/ingest-references.ts'
 import {
+  deleteOutdatedSeries,
   deleteOvercome,
   findNextCustomer,
   listEventsToRebuild,
@@ -48,6 +49,7 @@ export async function rebuildPage(pool: Pool, organizationId: number, metricId: 
     const countedKeys = readKeys.filter((key) => !uncounted.has(key))
     await deleteOvercome(client, organizationId, { customerId, metricId, readKeys, countedKeys })
     if (events.length > 0) await touchCustomers(client, organizationId, [customerId])
+    await deleteOutdatedSeries(client, organizationId, { metric, customerId })
     const last = events.length < EVENTS_PER_PAGE ? undefined : events.at(-1)
     await saveRebuildProgress(client, organizationId, metricId, { customerId, last })
     return true

@@ -16,6 +16,7 @@ const POSTING: RoutedJob = { queue: 'post-transactions', payload: {} }
 /** Which look at once what a domain change may have made due; the schedules would find it a moment later. */
 const LOOKS: Partial<Record<OutboxTopic, readonly RoutedJob[]>> = {
   'billable_metric.created': [REBUILD],
+  'billable_metric.recounted': [REBUILD],
   'subscription.created': [LIFECYCLE, BILLING],
   'subscription.activated': [BILLING],
   'subscription.cancelled': [LIFECYCLE],

@@ -39,6 +39,8 @@ const STAMPS = {
 
 /** What changes the price of a charge beside its model; written the same in requests and answers. */
 const MODIFIERS = {
+  matrix: 'PriceMatrix or null',
+  windows: 'PricedWindows or null',
   min_amount_cents: 'integer or null',
   max_amount_cents: 'integer or null',
   free_units: 'DecimalInput',

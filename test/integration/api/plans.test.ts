@@ -37,6 +37,8 @@ const MODELS = [
   ['package', { amount: '3', package_size: 100, free_units: 10 }],
 ] as const
 
+const MATRIX = { dimensions: ['a', 'b'], prices: [{ values: ['x', 'y'], amount: '1' }] }
+
 describe('creating a plan', () => {
   test('what is left out has the defaults of the page', async () => {
     const created = await client.post('/plans/', { code: 'small', name: 'Small', interval: 'monthly' })
@@ -114,26 +116,36 @@ describe('creating a plan', () => {
     expect((await client.get('/plans/digits')).text).toBe(created.text)
   })
 
-  test.each(['percentage', 'graduated_percentage', 'custom', 'dynamic'])(
-    'the model %s is not there yet',
-    async (model) => {
-      const charges = [{ billable_metric_id: metricId, charge_model: model }]
-      const answer = await client.post('/plans/', { code: 'x', name: 'X', interval: 'monthly', charges })
-      expect([answer.status, answer.body]).toEqual([
-        422,
-        {
-          detail: [
-            {
-              loc: ['body', 'charges', 0, 'charge_model'],
-              msg: expect.stringContaining('not yet'),
-              type: 'charge_model_not_yet',
-            },
-          ],
-          code: 'validation_error',
-        },
-      ])
-    },
-  )
+  test.each([
+    ['standard', 'amount'],
+    ['graduated', 'graduated_ranges'],
+    ['volume', 'volume_ranges'],
+    ['package', 'amount'],
+    ['percentage', 'rate'],
+    ['graduated_percentage', 'graduated_percentage_ranges'],
+    ['custom', 'expression'],
+  ])('the model %s without its properties is refused by the path of what is missing', async (model, property) => {
+    const charges = [{ billable_metric_id: metricId, charge_model: model }]
+    const answer = await client.post('/plans/', { code: 'x', name: 'X', interval: 'monthly', charges })
+    expect([answer.status, answer.body.detail[0]]).toMatchObject([
+      422,
+      { loc: ['body', 'charges', 0, 'properties', property], type: 'missing' },
+    ])
+  })
+
+  test.each([
+    [{ windows: { size: 'fortnight' } }, ['windows', 'size'], 'enum'],
+    [{ matrix: { dimensions: ['a', 'a'], prices: [] } }, ['matrix', 'dimensions'], 'duplicate_item'],
+    [{ prorated: true }, ['prorated'], 'metric_unsupported'],
+    [{ free_units: 1, matrix: MATRIX }, ['free_units'], 'not_combinable'],
+  ])('the modifiers %j are refused by their path', async (modifiers, path, type) => {
+    const charge = { billable_metric_id: metricId, charge_model: 'standard', properties: { amount: '1' }, ...modifiers }
+    const answer = await client.post('/plans/', { code: 'x', name: 'X', interval: 'monthly', charges: [charge] })
+    expect([answer.status, answer.body.detail?.[0]]).toMatchObject([
+      422,
+      { loc: ['body', 'charges', 0, ...path], type },
+    ])
+  })
 
   test('a metric or filter that does not exist answers 400', async () => {
     const charge = { billable_metric_id: NO_ID, charge_model: 'standard', properties: { amount: '1' } }

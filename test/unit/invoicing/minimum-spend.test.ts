@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { BillingPeriod } from '../../../shared/calendar/billing-period.ts'
 import { billingPeriodAt } from '../../../shared/calendar/billing-period.ts'
 import type { UsageComponent } from '../../../shared/invoicing/components.ts'
+import { WHOLE } from '../../../shared/invoicing/portions.ts'
 import { rateSubscription } from '../../../shared/invoicing/rate-subscription.ts'
 import type { RatedLine } from '../../../shared/invoicing/rated-line.ts'
 import { decimal } from '../../../shared/money/decimal.ts'
@@ -32,7 +33,7 @@ function rate(
     charge: chargeOf('standard', { amount: '1' }),
     modifiers,
   }
-  const usage = new Map([['tokens', { units: decimal(units), eventsCount: 1n }]])
+  const usage = new Map([['tokens', [{ ...WHOLE, units: decimal(units), eventsCount: 1n }]]])
   return rateSubscription({ currency: 'USD', period, components: [component], usage, isRunning })
 }
 

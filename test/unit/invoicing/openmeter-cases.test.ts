@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { billingPeriodAt } from '../../../shared/calendar/billing-period.ts'
 import { assert } from '../../../shared/errors.ts'
 import type { ComponentUsage, UsageComponent } from '../../../shared/invoicing/components.ts'
+import { WHOLE } from '../../../shared/invoicing/portions.ts'
 import { rateSubscription } from '../../../shared/invoicing/rate-subscription.ts'
 import type { RatedLine } from '../../../shared/invoicing/rated-line.ts'
 import { parseExactJson } from '../../../shared/json/exact-json.ts'
@@ -188,12 +189,17 @@ function linesOf(known: RatingCase, counted: Exact): RatedLine[] {
     modifiers: modifiersFor(known),
   }
   const windows = known.buckets?.map((bucket) => ({ units: decimal(bucket) }))
-  const usage: ComponentUsage = { units: counted, eventsCount: 0n, ...(windows === undefined ? {} : { windows }) }
+  const usage: ComponentUsage = {
+    ...WHOLE,
+    units: counted,
+    eventsCount: 0n,
+    ...(windows === undefined ? {} : { windows }),
+  }
   return rateSubscription({
     currency,
     period,
     components: [component],
-    usage: new Map([['usage', usage]]),
+    usage: new Map([['usage', [usage]]]),
     isRunning: !isOver || options.includes('ignore_minimum'),
   })
 }

@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { BillingPeriod, BillingSchedule } from '../../../shared/calendar/billing-period.ts'
 import { billingPeriodAt, nextBillingPeriod, truncatePeriod } from '../../../shared/calendar/billing-period.ts'
-import type { RateComponent, UsageComponent } from '../../../shared/invoicing/components.ts'
+import type { ComponentUsage, RateComponent, UsageComponent } from '../../../shared/invoicing/components.ts'
 import { invoiceTotals } from '../../../shared/invoicing/invoice-totals.ts'
+import { WHOLE } from '../../../shared/invoicing/portions.ts'
 import { rateSubscription } from '../../../shared/invoicing/rate-subscription.ts'
 import type { RatedLine } from '../../../shared/invoicing/rated-line.ts'
 import { sliceAmountMinor } from '../../../shared/invoicing/slice-amount.ts'
@@ -27,10 +28,10 @@ function usage(id: string, charge: Charge): UsageComponent {
 
 const perUnit = (amount: string): Charge => chargeOf('standard', { amount })
 
-function used(
-  counts: Record<string, string>,
-): ReadonlyMap<string, { units: ReturnType<typeof decimal>; eventsCount: bigint }> {
-  return new Map(Object.entries(counts).map(([id, units]) => [id, { units: decimal(units), eventsCount: 7n }]))
+function used(counts: Record<string, string>): ReadonlyMap<string, readonly ComponentUsage[]> {
+  return new Map(
+    Object.entries(counts).map(([id, units]) => [id, [{ ...WHOLE, units: decimal(units), eventsCount: 7n }]]),
+  )
 }
 
 /** A line in short: what, how many at how much, exact amount, minor units. */
@@ -171,7 +172,7 @@ test('splitting a period never changes an invoice', () => {
   fc.assert(
     fc.property(charges, eventLists, (charge, events) => {
       const rate = (count: number): RatedLine | undefined => {
-        const counted = new Map([['tokens', { eventsCount: 0n, ...usageOfEvents(events.slice(0, count)) }]])
+        const counted = new Map([['tokens', [{ ...WHOLE, eventsCount: 0n, ...usageOfEvents(events.slice(0, count)) }]]])
         const components = [usage('tokens', charge)]
         return rateSubscription({ currency: 'USD', period: january, components, usage: counted })[0]
       }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { decimal } from '../../../shared/money/decimal.ts'
-import { checkModifiers, MODIFIER_NAMES, parseModifiers } from '../../../shared/plans/charge-modifiers.ts'
+import { parseModifiers } from '../../../shared/plans/charge-modifiers.ts'
 
 const LOC = ['body', 'charges', 0]
 
@@ -54,18 +54,5 @@ describe('what is done to a charge around its model', () => {
     [{ surprise: 1 }, 'surprise extra_forbidden'],
   ])('%j is refused', (modifiers, fault) => {
     expect(faults(modifiers)).toEqual([fault])
-  })
-
-  test('what prices do not follow yet is refused by its name; switched off it changes nothing', () => {
-    const [issue] = checkModifiers({ min_amount_cents: 100 }, undefined, LOC)
-    expect(issue === undefined || issue.type === 'not_yet').toBe(true)
-    expect(checkModifiers({ prorated: false }, undefined, LOC)).toEqual([])
-    expect(MODIFIER_NAMES).toHaveLength(7)
-  })
-
-  test('what does not go with the model of the charge is refused', () => {
-    const charge = { model: 'package', properties: { amount: '1', package_size: '10', free_units: '0' } } as const
-    const issues = checkModifiers({ prorated: true }, charge, LOC)
-    expect(issues.map(({ loc, type }) => `${loc.slice(3).join('.')} ${type}`)).toContain('prorated not_combinable')
   })
 })

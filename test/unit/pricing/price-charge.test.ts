@@ -1,13 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decimal, ZERO } from '../../../shared/money/decimal.ts'
 import type { Charge, ChargeModel } from '../../../shared/pricing/charge-models.ts'
-import {
-  CHARGE_MODELS,
-  canProrate,
-  isPricedModel,
-  neededUsage,
-  priceCharge,
-} from '../../../shared/pricing/charge-models.ts'
+import { CHARGE_MODELS, canProrate, neededUsage, priceCharge } from '../../../shared/pricing/charge-models.ts'
 import type { MeteredEvent, MeteredUsage } from '../../../shared/pricing/metered-usage.ts'
 import type { PricingStep } from '../../../shared/pricing/pricing.ts'
 import { proratedUsage } from '../../../shared/pricing/unit-stack.ts'
@@ -45,11 +39,6 @@ function showStep(step: PricingStep): string {
 function stepsOf(charge: Charge, units: string): string[] {
   return priceUnits(charge, decimal(units)).steps.map(showStep)
 }
-
-test('plans may use four of the eight models', () => {
-  expect(CHARGE_MODELS.filter(isPricedModel)).toEqual(['standard', 'graduated', 'volume', 'package'])
-  expect(isPricedModel('toString')).toBe(false)
-})
 
 describe('standard', () => {
   const charge = chargeOf('standard', { amount: '0.000002' })

@@ -1,0 +1,80 @@
+import { pino } from 'pino'
+import { expect, vi } from 'vitest'
+import { createConnection, createPool } from '../../db/connection.ts'
+import { openQueueBackend } from '../../queues/backend.ts'
+import { Producer } from '../../queues/producer.ts'
+import { webhookSettings } from '../../shared/webhooks/webhook-settings.ts'
+import { runWorker } from '../../workers/run-worker.ts'
+import { WORKERS } from '../../workers/workers.ts'
+import { type ApiClient, startApi, type TestApi } from './api.ts'
+
+/** The web process and every worker, in this process. */
+export interface TestService {
+  readonly api: TestApi
+  /** An organization on a test clock. */
+  client(frozenTime: string): Promise<ClockedClient>
+  stop(): Promise<void>
+}
+
+/** Speaks for an organization whose time stands still until it is moved. */
+export interface ClockedClient extends ApiClient {
+  /** Creates what must be there and answers with the body; any other answer than 201 fails the test. */
+  create(path: string, body: object): Promise<ReturnType<typeof JSON.parse>>
+  /** Sends the events in one request and waits until they are counted. */
+  send(events: readonly object[]): Promise<void>
+  /** Moves the clock and waits until all that became due is done. */
+  advanceTo(frozenTime: string): Promise<void>
+}
+
+export async function startService(): Promise<TestService> {
+  const api = await startApi()
+  const pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 12 })
+  const backend = await openQueueBackend(api.config, pool)
+  const context = {
+    pool,
+    connection: createConnection(pool),
+    backend,
+    producer: new Producer(backend),
+    log: pino({ level: process.env['LOG_LEVEL'] ?? 'silent' }),
+    webhooks: webhookSettings(api.config),
+  }
+  const stops = await Promise.all(
+    WORKERS.map((worker) => runWorker(worker as Parameters<typeof runWorker>[0], context)),
+  )
+  return {
+    api,
+    client: async (frozenTime) => clockedClient(await api.client(), frozenTime),
+    stop: async () => {
+      await Promise.all(stops.map((stopWorker) => stopWorker()))
+      await context.producer.close()
+      await backend.close()
+      await pool.end()
+      await api.stop()
+    },
+  }
+}
+
+async function clockedClient(client: ApiClient, frozenTime: string): Promise<ClockedClient> {
+  const create = async (path: string, body: object) => {
+    const answer = await client.post(path, body)
+    expect([path, answer.status, answer.text]).toEqual([path, 201, expect.anything()])
+    return answer.body
+  }
+  const clock = await create('/test_clocks', { frozen_time: frozenTime })
+  return {
+    ...client,
+    create,
+    send: async (events) => {
+      const answer = await client.post('/events/batch', { events })
+      expect(answer.body).toMatchObject({ accepted: events.length })
+      const counted = async () => expect((await client.get('/events/backlog')).body).toEqual({ queued_batches: 0 })
+      await vi.waitFor(counted, { timeout: 20_000, interval: 20 })
+    },
+    advanceTo: async (time) => {
+      await client.post(`/test_clocks/${clock.id}/advance`, { frozen_time: time })
+      const ready = async () =>
+        expect((await client.get(`/test_clocks/${clock.id}`)).body).toMatchObject({ status: 'ready' })
+      await vi.waitFor(ready, { timeout: 60_000, interval: 50 })
+    },
+  }
+}
