@@ -11,7 +11,7 @@ export const ARRIVALS_PER_TRANSACTION = 1n << 20n
  * Waits until no transaction counts events of the organization, lets none begin until this one ends, and answers with
  * the first arrival that comes after it.
  */
-export async function closeCounting(transaction: OrganizationTransaction, organizationId: number): Promise<bigint> {
+async function closeCounting(transaction: OrganizationTransaction, organizationId: number): Promise<bigint> {
   await sql`select pg_advisory_xact_lock(${COUNTING_LOCK}, ${organizationId})`.execute(transaction)
   const { rows } = await sql<{ turn: string }>`select nextval('usage_arrivals') as turn`.execute(transaction)
   return BigInt(rows[0]?.turn ?? 0) * ARRIVALS_PER_TRANSACTION
