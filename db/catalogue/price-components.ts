@@ -1,9 +1,12 @@
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { ComponentDefinition } from '../../shared/plans/plan-definition.ts'
+import type { ChargeModel } from '../../shared/pricing/charge-models.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import type { ComponentKind, Timing } from '../schema.ts'
+import type { ComponentKind, Database, Timing } from '../schema.ts'
 import { type ChargeFilter, insertChargeFilters, listChargeFilters } from './charge-filters.ts'
+
+type PricedMetric = Pick<Selectable<Database['billableMetrics']>, 'aggregation' | 'recurring' | 'dimensionKeys'>
 
 /** One part of what a plan costs, with its price. */
 export interface PriceComponent {
@@ -16,8 +19,10 @@ export interface PriceComponent {
   readonly timing: Timing
   readonly billableMetricId: string | null
   readonly billableMetricCode: string | null
+  /** What its price must go with; null on a fee. */
+  readonly metric: PricedMetric | null
   readonly priceId: string
-  readonly chargeModel: string | null
+  readonly chargeModel: ChargeModel | null
   /** As they were written. */
   readonly properties: Readonly<Record<string, unknown>>
   readonly modifiers: Readonly<Record<string, unknown>>
@@ -38,8 +43,9 @@ export async function listPriceComponents(
   const rows = await selectComponents(transaction, organizationId, planVersionIds)
   const priceIds = rows.map((row) => row.priceId)
   const filters = await listChargeFilters(transaction, organizationId, priceIds)
-  const components = rows.map(({ properties, modifiers, ...row }) => ({
+  const components = rows.map(({ properties, modifiers, aggregation, recurring, dimensionKeys, ...row }) => ({
     ...row,
+    metric: aggregation && { aggregation, recurring: recurring ?? false, dimensionKeys: dimensionKeys ?? [] },
     properties: parseExactJson(properties) as Record<string, unknown>,
     modifiers: parseExactJson(modifiers) as Record<string, unknown>,
     filters: filters.get(row.priceId) ?? [],
@@ -126,6 +132,9 @@ async function selectComponents(
       'c.timing',
       'c.billableMetricId',
       'm.code as billableMetricCode',
+      'm.aggregation',
+      'm.recurring',
+      'm.dimensionKeys',
       'price.id as priceId',
       'price.chargeModel',
       // As text, so that a number in it is not read through a double.

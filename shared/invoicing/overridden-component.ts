@@ -11,10 +11,15 @@ export function overriddenComponent(
   override: PriceOverride,
 ): RateComponent | UsageComponent {
   if (component.kind === 'rate') return { ...component, amountMinor: override.amountMinor ?? component.amountMinor }
+  const charge = chargeOf(component, override)
   return {
     ...component,
     displayName: override.displayName ?? component.displayName,
-    charge: chargeOf(component, override),
+    charge,
+    filters: (component.filters ?? []).map((filter) =>
+      // One without prices of its own has those of the charge.
+      filter.charge === component.charge ? { ...filter, charge } : filter,
+    ),
     ...(override.modifiers === null ? {} : { modifiers: modifiersOf(component, override.modifiers) }),
   }
 }

@@ -1,20 +1,13 @@
 import { AppError, type Issue, validationError } from '../errors.ts'
-import type { AggregationName } from '../metering/aggregations.ts'
 import { isCurrency } from '../money/currency.ts'
-import { type Charge, parseCharge } from '../pricing/charge-models.ts'
-import type { GroupKeys } from '../pricing/group-keys.ts'
-import { combinationIssues } from '../pricing/modifiers.ts'
 import { defineChargeFilters, type MetricFilter } from './charge-filters.ts'
-import { parseModifiers } from './charge-modifiers.ts'
-import { metricIssues } from './metric-issues.ts'
+import { type ChargedMetric, chargeIssues, groupKeysOf, matrixKeysOf } from './check-charge.ts'
 import type { ComponentDefinition, PlanDefinition, VersionDefinition } from './plan-definition.ts'
 import type { ChargeRequest, PlanRequest, PlanTerms } from './plan-request.ts'
 
 /** What a plan may refer to of a metric. */
-export interface ChargeableMetric {
+export interface ChargeableMetric extends ChargedMetric {
   readonly name: string
-  readonly aggregation: AggregationName
-  readonly recurring: boolean
   /** By id. */
   readonly filters: ReadonlyMap<string, MetricFilter>
 }
@@ -58,21 +51,20 @@ function dimensionsOf(
   const dimensions = new Map<string, Set<string>>()
   for (const charge of charges) {
     const keys = dimensions.getOrInsertComputed(idOf(charge), () => new Set())
-    for (const key of pricedKeys(charge, metrics.get(idOf(charge)))) keys.add(key)
+    for (const key of keysOf(charge, metrics.get(idOf(charge)))) keys.add(key)
   }
   return dimensions
 }
 
 // The properties are those that were checked.
-function pricedKeys({ properties, modifiers, filters }: ChargeRequest, metric: ChargeableMetric | undefined): string[] {
-  const grouped = [properties, ...filters.map((filter) => filter.properties)] as GroupKeys[]
-  const matrix = modifiers['matrix'] as { dimensions: readonly string[] } | undefined
+function keysOf({ properties, modifiers, filters }: ChargeRequest, metric: ChargeableMetric | undefined): string[] {
   return [
-    ...grouped.flatMap((priced) => priced.pricing_group_keys ?? []),
+    ...groupKeysOf(properties),
+    ...matrixKeysOf(modifiers),
+    ...filters.flatMap((filter) => groupKeysOf(filter.properties)),
     ...filters.flatMap(({ conditions }) =>
       conditions.map(({ filterId }) => metric?.filters.get(filterId.toLowerCase())?.key ?? ''),
     ),
-    ...(matrix?.dimensions ?? []),
   ]
 }
 
@@ -104,7 +96,7 @@ function usageComponent(
   const { chargeModel, properties, displayName, modifiers, filters } = charge
   const known = metric?.filters ?? new Map()
   const defined = defineChargeFilters(filters, { known, model: chargeModel, loc: [...loc, 'filters'], issues })
-  checkCharge(charge, metric, loc, issues)
+  issues.push(...chargeIssues({ ...charge, hasFilters: filters.length > 0, metric }, loc))
   return {
     kind: 'usage',
     name: displayName || (metric?.name ?? ''),
@@ -120,29 +112,6 @@ function usageComponent(
       filters: defined,
     },
   }
-}
-
-function checkCharge(
-  { chargeModel, properties, modifiers, filters }: ChargeRequest,
-  metric: ChargeableMetric | undefined,
-  loc: Issue['loc'],
-  issues: Issue[],
-): void {
-  const parsed = parseCharge(chargeModel, properties, [...loc, 'properties'])
-  const read = parseModifiers(modifiers, loc)
-  if ('issues' in parsed) issues.push(...parsed.issues)
-  if ('issues' in read) issues.push(...read.issues)
-  if ('issues' in parsed || 'issues' in read) return
-  issues.push(...combinationIssues(parsed.charge, read.properties, loc))
-  if (read.properties.windows?.commitment !== undefined && (filters.length > 0 || isGrouped(parsed.charge))) {
-    const msg = 'holds for a charge as a whole: it does not go with filters or pricing_group_keys'
-    issues.push({ loc: [...loc, 'windows', 'commitment'], msg, type: 'not_combinable' })
-  }
-  if (metric !== undefined) issues.push(...metricIssues(parsed.charge, read.properties, { metric, loc }))
-}
-
-function isGrouped({ properties }: Charge): boolean {
-  return (properties.pricing_group_keys ?? []).length > 0
 }
 
 function requireReferences(charge: ChargeRequest, metrics: ChargeableMetrics): void {

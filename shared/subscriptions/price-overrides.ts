@@ -1,7 +1,6 @@
 import { assert, type Issue, validationError } from '../errors.ts'
-import { checkModifiers } from '../plans/charge-modifiers.ts'
-import { type Charge, isPricedModel, parseCharge } from '../pricing/charge-models.ts'
-import type { GroupKeys } from '../pricing/group-keys.ts'
+import { type ChargedMetric, chargeIssues, groupKeysOf, matrixKeysOf } from '../plans/check-charge.ts'
+import type { ChargeModel } from '../pricing/charge-models.ts'
 
 /** Prices that one subscription has in place of its plan's; the shape of every field is checked already. */
 export interface PriceOverridesRequest {
@@ -34,7 +33,10 @@ export interface PriceOverride {
 export interface OverridableComponent {
   readonly id: string
   readonly kind: string
-  readonly chargeModel: string | null
+  readonly chargeModel: ChargeModel | null
+  readonly filters: readonly unknown[]
+  /** Of a charge; null on a fee. */
+  readonly metric: (ChargedMetric & { readonly dimensionKeys: readonly string[] }) | null
   readonly properties: Readonly<Record<string, unknown>>
   readonly modifiers: Readonly<Record<string, unknown>>
 }
@@ -77,8 +79,7 @@ function chargeOverride(
 ): PriceOverride {
   const modifiers = changedModifiers(component.modifiers, changed)
   const priced = properties ?? component.properties
-  const charge = readCharge(component, priced, loc, issues)
-  issues.push(...checkModifiers(modifiers, charge, loc), ...groupIssues(component, priced, loc))
+  issues.push(...faultsOf(component, { properties: priced, modifiers }, loc))
   return {
     priceComponentId: component.id,
     amountMinor: null,
@@ -95,29 +96,27 @@ function changedModifiers(
   return Object.fromEntries(Object.entries({ ...planned, ...changed }).filter(([, value]) => value !== null))
 }
 
-// Undefined where a fault is noted instead.
-function readCharge(
-  { id, chargeModel }: OverridableComponent,
-  properties: unknown,
+function faultsOf(
+  { id, chargeModel, filters, metric }: OverridableComponent,
+  prices: { readonly properties: unknown; readonly modifiers: Readonly<Record<string, unknown>> },
   loc: Issue['loc'],
-  issues: Issue[],
-): Charge | undefined {
-  assert(chargeModel !== null && isPricedModel(chargeModel), `the charge ${id} cannot be priced`)
-  const parsed = parseCharge(chargeModel, properties, [...loc, 'properties'])
-  if ('charge' in parsed) return parsed.charge
-  issues.push(...parsed.issues)
-  return undefined
+): Issue[] {
+  assert(chargeModel !== null && metric !== null, `the charge ${id} has no model or no metric`)
+  const issues = chargeIssues({ chargeModel, metric, hasFilters: filters.length > 0, ...prices }, loc)
+  if (issues.length > 0) return issues
+  return [
+    ...unknownKeys(groupKeysOf(prices.properties), metric, [...loc, 'properties', 'pricing_group_keys']),
+    ...unknownKeys(matrixKeysOf(prices.modifiers), metric, [...loc, 'matrix', 'dimensions']),
+  ]
 }
 
-// Usage is kept apart by the keys that plans price by.
-function groupIssues(component: OverridableComponent, properties: unknown, loc: Issue['loc']): Issue[] {
-  const known = keysOf(component.properties)
-  if (keysOf(properties).every((key) => known.includes(key))) return []
-  const msg = `must be some of those of the plan's charge: ${known.join(', ') || 'none'}`
-  return [{ loc: [...loc, 'properties', 'pricing_group_keys'], msg, type: 'unknown' }]
-}
-
-function keysOf(properties: unknown): readonly string[] {
-  const { pricing_group_keys: keys } = properties as GroupKeys
-  return Array.isArray(keys) ? keys : []
+// Usage is kept apart by the properties that plans price by.
+function unknownKeys(
+  keys: readonly string[],
+  { dimensionKeys }: { readonly dimensionKeys: readonly string[] },
+  loc: Issue['loc'],
+): Issue[] {
+  if (keys.every((key) => dimensionKeys.includes(key))) return []
+  const msg = `must be among what plans price the metric by: ${dimensionKeys.join(', ') || 'nothing'}`
+  return [{ loc, msg, type: 'unknown' }]
 }

@@ -9,11 +9,13 @@ import {
 } from '../../../shared/subscriptions/price-overrides.ts'
 import { chargeOf } from '../pricing/charge-of.ts'
 
-const FEE = { id: 'fee', kind: 'rate', chargeModel: null, properties: {}, modifiers: {} }
+const FEE = { id: 'fee', kind: 'rate', chargeModel: null, filters: [], metric: null, properties: {}, modifiers: {} }
 const CHARGE = {
   id: 'charge',
   kind: 'usage',
-  chargeModel: 'standard',
+  chargeModel: 'standard' as const,
+  filters: [],
+  metric: { aggregation: 'count' as const, recurring: false, dimensionKeys: ['region'] },
   properties: { amount: '1', pricing_group_keys: ['region'] },
   modifiers: {},
 }
@@ -63,18 +65,26 @@ test.each<[string, Partial<ChargeOverrideRequest>[], string[]]>([
     [{ modifiers: { percentage_discount: '101' } }],
     ['body.price_overrides.charges.0.percentage_discount less_than_equal'],
   ],
+  [
+    'modifiers that the metric cannot have',
+    [{ modifiers: { prorated: true } }],
+    ['body.price_overrides.charges.0.prorated metric_unsupported'],
+  ],
 ])('%s is refused where it stands', (_what, charges, issues) => {
   expect(refusal(...charges)).toEqual(issues)
 })
 
 test('a component with an override keeps what that leaves out', () => {
+  const charge = chargeOf('standard', { amount: '1' })
+  const inherits = { id: 'filter', displayName: 'EU tokens', conditions: [], charge }
   const component: UsageComponent = {
     kind: 'usage',
     id: 'charge',
     displayName: 'Tokens',
     metric: { code: 'tokens', name: 'Tokens' },
-    charge: chargeOf('standard', { amount: '1' }),
+    charge,
     modifiers: { prorated: true },
+    filters: [inherits, { ...inherits, id: 'own', charge: chargeOf('standard', { amount: '5' }) }],
   }
   const override = {
     priceComponentId: 'charge',
@@ -89,6 +99,7 @@ test('a component with an override keeps what that leaves out', () => {
     ...component,
     displayName: 'Cheap tokens',
     charge: chargeOf('standard', { amount: '2' }),
+    filters: [{ ...inherits, charge: chargeOf('standard', { amount: '2' }) }, component.filters?.[1]],
     modifiers: {},
   })
   const fee = { kind: 'rate', id: 'fee', displayName: 'Pro', amountMinor: 100n, timing: 'arrears' } as const

@@ -1,0 +1,52 @@
+import type { Issue } from '../errors.ts'
+import type { AggregationName } from '../metering/aggregations.ts'
+import { type ChargeModel, parseCharge } from '../pricing/charge-models.ts'
+import type { GroupKeys } from '../pricing/group-keys.ts'
+import { combinationIssues } from '../pricing/modifiers.ts'
+import { parseModifiers } from './charge-modifiers.ts'
+import { metricIssues } from './metric-issues.ts'
+
+/** A charge as it was written, with what it prices. */
+export interface WrittenCharge {
+  readonly chargeModel: ChargeModel
+  readonly properties: unknown
+  readonly modifiers: Readonly<Record<string, unknown>>
+  readonly hasFilters: boolean
+  /** Undefined where there is none such: then the charge is checked by itself. */
+  readonly metric: ChargedMetric | undefined
+}
+
+export interface ChargedMetric {
+  readonly aggregation: AggregationName
+  readonly recurring: boolean
+}
+
+/** Every reason why a charge cannot be priced; `loc` is where it stands. */
+export function chargeIssues(written: WrittenCharge, loc: Issue['loc']): Issue[] {
+  const { chargeModel, properties, metric, hasFilters } = written
+  const parsed = parseCharge(chargeModel, properties, [...loc, 'properties'])
+  const read = parseModifiers(written.modifiers, loc)
+  if ('issues' in parsed || 'issues' in read) {
+    return [parsed, read].flatMap((result) => ('issues' in result ? result.issues : []))
+  }
+  const { charge } = parsed
+  const modifiers = read.properties
+  const issues = combinationIssues(charge, modifiers, loc)
+  const isWhole = !hasFilters && groupKeysOf(charge.properties).length === 0
+  if (modifiers.windows?.commitment !== undefined && !isWhole) {
+    const msg = 'holds for a charge as a whole: it does not go with filters or pricing_group_keys'
+    issues.push({ loc: [...loc, 'windows', 'commitment'], msg, type: 'not_combinable' })
+  }
+  return metric === undefined ? issues : [...issues, ...metricIssues(charge, modifiers, { metric, loc })]
+}
+
+/** The event properties whose values checked properties price apart. */
+export function groupKeysOf(properties: unknown): readonly string[] {
+  return (properties as GroupKeys).pricing_group_keys ?? []
+}
+
+/** The two event properties of a checked matrix. */
+export function matrixKeysOf(modifiers: Readonly<Record<string, unknown>>): readonly string[] {
+  const matrix = modifiers['matrix'] as { dimensions: readonly string[] } | undefined
+  return matrix?.dimensions ?? []
+}
