@@ -6,7 +6,7 @@ type Sql = RawBuilder<unknown>
  * The `jsonb` at a field of `properties`, by the rule of `propertyAt`: a key that itself holds the points wins over the
  * path, and lists have indexes and a length.
  */
-function propertySql(properties: Sql, fieldName: string): Sql {
+export function propertySql(properties: Sql, fieldName: string): Sql {
   const path = fieldName.startsWith('$.') ? fieldName.slice(2) : fieldName
   const keys = path.split('.')
   if (keys.length === 1) return sql`(${properties} -> ${path}::text)`
@@ -30,14 +30,18 @@ export function propertyTextSql(properties: Sql, fieldName: string): Sql {
   return sql`coalesce(${propertySql(properties, fieldName)} #>> '{}', '')`
 }
 
-/** The number in a field, by the rule of `numericContribution`; null where there is none. */
-export function propertyNumberSql(properties: Sql, fieldName: string): Sql {
-  const value = propertySql(properties, fieldName)
-  return sql`(
-    select case when abs(number) < 1e30 and scale(trim_scale(number)) <= 30 then number end
-    from (select case when jsonb_typeof(value) in ('number', 'string') and value #>> '{}' ~ ${DECIMAL}
-                      then (value #>> '{}')::numeric end as number
-          from (select ${value} as value) field) read)`
+/**
+ * The number at a `jsonb` value, by the rule of `numericContribution`; null where there is none. It may still have more
+ * digits than a decimal may: `boundedSql` says.
+ */
+export function numberSql(value: Sql): Sql {
+  return sql`(case jsonb_typeof(${value}) when 'number' then ${value}::numeric
+    when 'string' then case when ${value} #>> '{}' ~ ${DECIMAL} then (${value} #>> '{}')::numeric end end)`
+}
+
+/** A number, or null where it has more digits than `parseDecimal` accepts. */
+export function boundedSql(number: Sql): Sql {
+  return sql`(case when abs(${number}) < 1e30 and scale(trim_scale(${number})) <= 30 then ${number} end)`
 }
 
 const DECIMAL = '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$'

@@ -3,22 +3,24 @@ import type { StoredPart } from '../../../shared/metering/aggregation.ts'
 import { aggregationOf } from '../../../shared/metering/aggregations.ts'
 import { numericContribution } from '../../../shared/metering/numeric-contribution.ts'
 import type { OrganizationTransaction } from '../../connection.ts'
-import { propertyNumberSql } from '../property-sql.ts'
+import { boundedSql, numberSql, propertySql } from '../property-sql.ts'
 import type { UsageMetric } from '../usage-question.ts'
 import { eventsInScope, type MicrosRange } from './events-in-scope.ts'
 import { type PieceRow, pieceOf } from './piece-row.ts'
 import { refuseRows } from './report-limits.ts'
 import type { UsagePiece, UsageReportLimits, UsageReportRequest, UsageReportTime } from './usage-report.ts'
 
-/** The value that each event adds to a metric, as an expression over `event`; undefined where SQL cannot tell it. */
+/** The `jsonb` number that each event adds to a metric, as an expression over `event`; undefined where SQL cannot tell. */
 export function valueSql({ aggregation: name, fieldName, expression }: UsageMetric): RawBuilder<unknown> | undefined {
   const aggregation = aggregationOf(name)
   if (aggregation.source !== 'rollups' || expression !== null) return undefined
-  if (aggregation.reads === 'nothing') return sql`1::numeric`
+  if (aggregation.reads === 'nothing') return ONE
   // The rule by which SQL reads a number is that of this function and of no other.
   if (aggregation.contribution !== numericContribution || fieldName === null) return undefined
-  return propertyNumberSql(sql`event.properties`, fieldName)
+  return propertySql(sql`event.properties`, fieldName)
 }
+
+const ONE = sql`'1'::jsonb`
 
 /** Adds up raw events inside the database: one piece per group and window, however many events there are. */
 export async function sumEvents(
@@ -36,7 +38,7 @@ export async function sumEvents(
       ${stored(stores, 'timeSum', sql`sum(value * ${MICROS})::text`)} as value_time_sum,
       ${stored(stores, 'latest', LATEST)} as latest,
       min("timestamp") as first_seen, max("timestamp") as last_seen
-    from (select event.*, ${value} as value from ${eventsInScope(organizationId, request, time, ranges)}) valued
+    from ${valuedEvents(eventsInScope(organizationId, request, time, ranges), value)}
     group by window_index, customer_id, external_subscription_id, groups
     having count(value) > 0
     limit ${limits.rows + 1}`.execute(transaction)
@@ -50,6 +52,16 @@ interface SummedEvents {
   /** As `valueSql` gives it. */
   readonly value: RawBuilder<unknown>
   readonly limits: UsageReportLimits
+}
+
+// Each step is computed once per event: without the offsets, every aggregate would compute all of them again.
+function valuedEvents(events: RawBuilder<unknown>, value: RawBuilder<unknown>): RawBuilder<unknown> {
+  const keys = sql`window_index, customer_id, external_subscription_id, groups, "timestamp", arrival`
+  return sql`(
+    select ${keys}, ${boundedSql(sql`number`)} as value
+    from (select ${keys}, ${numberSql(sql`field`)} as number
+          from (select ${keys}, ${value} as field from ${events} offset 0) read offset 0) numbered
+    offset 0) valued`
 }
 
 const MICROS = sql`(extract(epoch from "timestamp") * 1000000)`

@@ -7,7 +7,7 @@ import type { UsageReportLimits } from './usage-report.ts'
 export const USAGE_REPORT_LIMITS: UsageReportLimits = {
   rows: 10_000,
   windows: 50_000,
-  events: 200_000,
+  events: 50_000,
   statementMs: 10_000,
 }
 
