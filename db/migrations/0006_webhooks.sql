@@ -55,6 +55,8 @@ create table webhook_deliveries (
 );
 create index webhook_deliveries_due on webhook_deliveries (webhook_endpoint_id, next_attempt_at)
   where next_attempt_at is not null;
+create index webhook_deliveries_by_endpoint on webhook_deliveries (webhook_endpoint_id, webhook_message_id);
+create index webhook_deliveries_failed on webhook_deliveries (organization_id, webhook_message_id) where status = 'failed';
 
 create table webhook_attempts (
   id uuid primary key default uuidv7(),
@@ -85,3 +87,6 @@ create table unprocessed_alerts (
 );
 create index unprocessed_alerts_due on unprocessed_alerts (announced_at) where unannounced_events > 0;
 call close_by_organization('unprocessed_alerts');
+
+-- Entries are listed, tried again and removed by id, without knowing their customer.
+create index unprocessed_events_by_id on unprocessed_events (organization_id, id);

@@ -7,6 +7,7 @@ import { QUEUES } from '../../queues/contracts.ts'
 import { ERRORS } from '../../shared/errors.ts'
 import { AGGREGATIONS } from '../../shared/metering/aggregations.ts'
 import { CHARGE_MODELS } from '../../shared/pricing/charge-models.ts'
+import { WEBHOOK_EVENT_TYPES } from '../../shared/webhooks/event-types.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const SOURCE_FOLDERS = ['api', 'cli', 'db', 'queues', 'shared', 'workers']
@@ -98,6 +99,11 @@ describe('what must be documented', () => {
     expect(rowsUnder(page('docs/invoices.md'), 'Lines').map(([name = '']) => name)).toEqual(
       expect.arrayContaining([...CHARGE_MODELS]),
     )
+  })
+
+  test('every type of webhook message is listed, and nothing else', () => {
+    const types = rowsOfText(page('docs/webhooks.md')).flatMap((row) => row.match(/`[a-z_]+\.[a-z_]+`/g) ?? [])
+    expect(types.map((name) => name.slice(1, -1)).toSorted()).toEqual([...WEBHOOK_EVENT_TYPES].toSorted())
   })
 
   test('every stage of npm test has its row', () => {
@@ -251,6 +257,10 @@ function rowsUnder(text: string, heading: string): string[][] {
   return [...section.matchAll(/^\| `[^`]+` \|.*$/gm)].map(([row]) =>
     cellsOf(row).map((cell) => cell.replace(/^`(.*)`$/, '$1')),
   )
+}
+
+function rowsOfText(text: string): string[] {
+  return text.split('\n').filter((line) => line.startsWith('| `'))
 }
 
 function cellsOf(row: string): string[] {
