@@ -21,6 +21,7 @@ import { invoiceRoutes } from './routes/invoices.ts'
 import { issuerRoutes } from './routes/issuers.ts'
 import { metricExpressionRoutes } from './routes/metric-expressions.ts'
 import { organizationRoutes } from './routes/organization.ts'
+import { pastUsageRoutes } from './routes/past-usage.ts'
 import { planSimulationRoutes } from './routes/plan-simulations.ts'
 import { planVersionRoutes } from './routes/plan-versions.ts'
 import { planRoutes } from './routes/plans.ts'
@@ -46,6 +47,7 @@ const ROUTES: readonly Routes[] = [
   customerRoutes,
   subscriptionRoutes,
   currentUsageRoutes,
+  pastUsageRoutes,
   eventRoutes,
   eventListRoutes,
   usageRoutes,

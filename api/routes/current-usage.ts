@@ -1,11 +1,12 @@
 import Type from 'typebox'
 import { type CurrentUsage, rateCurrentUsage } from '../../db/subscriptions/current-usage.ts'
+import { rateProjectedUsage } from '../../db/subscriptions/projected-usage.ts'
 import { requireSubscription, type Subscription } from '../../db/subscriptions/subscriptions.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { Cents, failures, jsonInteger, Nullable, Output, Time, Uuid } from '../schemas/common.ts'
 import { RatedLineAnswer, ratedLineView } from '../schemas/line.ts'
 
-const CurrentUsageAnswer = Output('CurrentUsage', {
+const USAGE = {
   subscription_id: Uuid,
   external_subscription_id: Type.String(),
   external_customer_id: Type.String(),
@@ -16,9 +17,12 @@ const CurrentUsageAnswer = Output('CurrentUsage', {
   lines: Type.Array(RatedLineAnswer),
   subtotal_cents: Cents,
   total_cents: Cents,
-})
+}
 
-/** What the running period costs so far. */
+const CurrentUsageAnswer = Output('CurrentUsage', USAGE)
+const ProjectedUsageAnswer = Output('ProjectedUsage', USAGE)
+
+/** What the running period costs so far, and what it will at its end. */
 export const currentUsageRoutes: Routes = async (server, { context }) => {
   const within = inOrganization(context)
 
@@ -40,6 +44,27 @@ export const currentUsageRoutes: Routes = async (server, { context }) => {
       within(request, async (transaction, id) => {
         const subscription = await requireSubscription(transaction, id, request.params.id)
         return view(subscription, await rateCurrentUsage(transaction, id, subscription))
+      }),
+  )
+
+  server.get(
+    '/subscriptions/:id/projected_usage',
+    {
+      schema: {
+        operationId: 'getProjectedUsage',
+        summary: 'Project the usage of the running period to its end',
+        description:
+          'Current usage as it will be at the end of the period if it goes on as it began: units times the length of ' +
+          'the period by what has passed of it, priced by the engine that prices invoices, minimums included.',
+        tags: ['Subscriptions'],
+        params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 255 }) }),
+        response: { 200: ProjectedUsageAnswer, ...failures('subscription_not_found') },
+      },
+    },
+    (request) =>
+      within(request, async (transaction, id) => {
+        const subscription = await requireSubscription(transaction, id, request.params.id)
+        return view(subscription, await rateProjectedUsage(transaction, id, subscription))
       }),
   )
 }

@@ -1,12 +1,12 @@
 import Type from 'typebox'
 import { finalizeInvoice } from '../../db/invoices/finalize-invoice.ts'
-import { type Invoice, type InvoiceLine, listInvoices, requireInvoice } from '../../db/invoices/invoices.ts'
+import { type Invoice, listInvoices, requireInvoice } from '../../db/invoices/invoices.ts'
 import { requireSubscription } from '../../db/subscriptions/subscriptions.ts'
-import { decimal } from '../../shared/money/decimal.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { PAGE_QUERY, pageAnswer, pageRequest } from '../paging.ts'
 import { failures, jsonInteger, ListOf, Uuid } from '../schemas/common.ts'
 import { InvoiceAnswer, InvoiceStatus } from '../schemas/invoice.ts'
+import { invoiceLineView } from '../schemas/line.ts'
 
 const ById = Type.Object({ id: Uuid })
 
@@ -96,34 +96,7 @@ function invoiceView(invoice: Invoice) {
     finalize_at: textOf(invoice.finalizeAt),
     finalized_at: textOf(invoice.finalizedAt),
     due_at: textOf(invoice.dueAt),
-    lines: invoice.lines.map(lineView),
-  }
-}
-
-function lineView(line: InvoiceLine) {
-  return {
-    id: line.id,
-    kind: line.kind,
-    description: line.description,
-    charge_id: line.kind === 'plan_fee' ? null : line.priceComponentId,
-    charge_filter_id: line.chargeFilterId,
-    grouped_by: line.groupedBy,
-    billable_metric_code: line.billableMetricCode,
-    charge_model: line.chargeModel,
-    // The database keeps the scale a number was written with; answers have no needless zeros.
-    units: decimal(line.units).toFixed(),
-    events_count: jsonInteger(line.eventsCount),
-    unit_amount: decimal(line.unitAmount).toFixed(),
-    amount: decimal(line.amount).toFixed(),
-    amount_cents: jsonInteger(line.amountMinor),
-    period_start: line.periodStart.toString(),
-    period_end: line.periodEnd.toString(),
-    proration:
-      line.billedDays === null || line.periodDays === null
-        ? null
-        : { billed_days: line.billedDays, period_days: line.periodDays },
-    steps: line.steps,
-    adjustments: line.adjustments,
+    lines: invoice.lines.map(invoiceLineView),
   }
 }
 

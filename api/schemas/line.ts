@@ -1,6 +1,8 @@
 import Type from 'typebox'
+import type { InvoiceLine } from '../../db/invoices/invoices.ts'
 import { adjustmentRecords, stepRecords } from '../../db/invoices/step-records.ts'
 import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
+import { decimal } from '../../shared/money/decimal.ts'
 import { Cents, Choice, Decimal, jsonInteger, Nullable, Output, Time, Uuid } from './common.ts'
 
 /** A step on the way from units to an amount. */
@@ -85,5 +87,33 @@ export function ratedLineView(line: RatedLine, chargeModels: ReadonlyMap<string,
         : { billed_days: line.proration.billedDays, period_days: line.proration.periodDays },
     steps: stepRecords(line.steps),
     adjustments: adjustmentRecords(line.adjustments ?? []),
+  }
+}
+
+/** A line of an invoice as it is answered. */
+export function invoiceLineView(line: InvoiceLine) {
+  return {
+    id: line.id,
+    kind: line.kind,
+    description: line.description,
+    charge_id: line.kind === 'plan_fee' ? null : line.priceComponentId,
+    charge_filter_id: line.chargeFilterId,
+    grouped_by: line.groupedBy,
+    billable_metric_code: line.billableMetricCode,
+    charge_model: line.chargeModel,
+    // The database keeps the scale a number was written with; answers have no needless zeros.
+    units: decimal(line.units).toFixed(),
+    events_count: jsonInteger(line.eventsCount),
+    unit_amount: decimal(line.unitAmount).toFixed(),
+    amount: decimal(line.amount).toFixed(),
+    amount_cents: jsonInteger(line.amountMinor),
+    period_start: line.periodStart.toString(),
+    period_end: line.periodEnd.toString(),
+    proration:
+      line.billedDays === null || line.periodDays === null
+        ? null
+        : { billed_days: line.billedDays, period_days: line.periodDays },
+    steps: line.steps,
+    adjustments: line.adjustments,
   }
 }

@@ -47,6 +47,24 @@ export async function listInvoices(
   return { rows: await withLines(transaction, organizationId, invoices), next }
 }
 
+/** The invoices of a subscription's periods that are over, newest first, lines included; voided ones are left out. */
+export async function listPeriodInvoices(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  { limit, after, subscriptionId }: PageRequest & { readonly subscriptionId: string },
+): Promise<Page<Invoice>> {
+  const rows = await selectInvoices(transaction, organizationId)
+    .where('i.subscriptionId', '=', subscriptionId)
+    .where('i.kind', '=', 'subscription_cycle')
+    .where('i.status', '<>', 'voided')
+    .$if(after !== undefined, (query) => query.where('i.id', '<', after ?? ''))
+    .orderBy('i.id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  const { rows: invoices, next } = pageOf(rows, limit, (row) => row.id)
+  return { rows: await withLines(transaction, organizationId, invoices), next }
+}
+
 export async function requireInvoice(
   transaction: OrganizationTransaction,
   organizationId: number,

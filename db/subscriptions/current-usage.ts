@@ -1,10 +1,10 @@
 import { type BillingPeriod, storedPeriod, truncatePeriod } from '../../shared/calendar/billing-period.ts'
 import { assert } from '../../shared/errors.ts'
 import { type InvoiceTotals, invoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
-import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
+import { type RatingInput, rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
 import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
 import { billedParts } from '../../shared/invoicing/trial-periods.ts'
-import { loadRatings } from '../billing/load-rating.ts'
+import { type LoadedRating, loadRatings } from '../billing/load-rating.ts'
 import { organizationNow } from '../clock.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import type { Subscription } from './subscriptions.ts'
@@ -26,6 +26,16 @@ export async function rateCurrentUsage(
   organizationId: number,
   subscription: Subscription,
 ): Promise<CurrentUsage> {
+  return await rateRunningPeriod(transaction, organizationId, subscription, ({ input }) => input)
+}
+
+/** Prices the running period from what was loaded of it, as the caller sees that. */
+export async function rateRunningPeriod(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  subscription: Subscription,
+  seenAs: (loaded: LoadedRating, now: Temporal.Instant) => RatingInput,
+): Promise<CurrentUsage> {
   const now = await organizationNow(transaction, organizationId)
   const period = runningPeriod(subscription)
   if (period === undefined) {
@@ -35,7 +45,7 @@ export async function rateCurrentUsage(
     { subscription, ...billedParts(period, subscription), advancePeriod: undefined, asOf: now },
   ])
   assert(rating !== undefined, `subscription ${subscription.id} was not rated`)
-  const { input } = rating
+  const input = seenAs(rating, now)
   const components = input.components.filter((component) => component.kind === 'usage')
   const lines = rateSubscription({ ...input, components })
   const chargeModels = new Map(components.map(({ id, charge }) => [id, charge.model]))

@@ -45,6 +45,8 @@ interface AnyAggregation {
   readonly reads: 'nothing' | 'value' | 'events'
   /** Whether usage may be carried over from period to period. */
   readonly mayRecur: boolean
+  /** Whether units grow with time: twice as many events are about twice as many units. */
+  readonly accumulates: boolean
   /** What an event adds by the value that was read of it; `field` is where the value stood. */
   contribution(value: unknown, field: string): Contribution
 }

@@ -7,6 +7,7 @@ export const average: RollupAggregation = {
   source: 'rollups',
   reads: 'value',
   mayRecur: false,
+  accumulates: false,
   stores: [],
   contribution: numericContribution,
   units: ({ sum, eventsCount }) => (eventsCount === 0n ? ZERO : sum.div(decimal(eventsCount))),

@@ -6,6 +6,7 @@ export const count: RollupAggregation = {
   source: 'rollups',
   reads: 'nothing',
   mayRecur: false,
+  accumulates: true,
   stores: [],
   contribution: () => ({ value: '1' }),
   units: ({ eventsCount }) => decimal(eventsCount),

@@ -12,6 +12,7 @@ export const custom: EventAggregation = {
   source: 'events',
   reads: 'events',
   mayRecur: true,
+  accumulates: true,
   contribution: () => ({ value: '1' }),
   units: (events, { expression }) => {
     assert(expression !== null, 'a custom metric has no expression')

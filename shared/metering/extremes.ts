@@ -7,6 +7,7 @@ export const maximum: RollupAggregation = {
   source: 'rollups',
   reads: 'value',
   mayRecur: false,
+  accumulates: false,
   stores: ['max'],
   contribution: numericContribution,
   units: ({ max }) => max ?? ZERO,

@@ -7,6 +7,7 @@ export const latest: RollupAggregation = {
   source: 'rollups',
   reads: 'value',
   mayRecur: false,
+  accumulates: false,
   stores: ['latest'],
   contribution: numericContribution,
   units: (part) => (part.latest === null ? ZERO : Exact.max(part.latest.value, 0)),

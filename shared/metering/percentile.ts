@@ -8,6 +8,7 @@ export const percentile: EventAggregation = {
   source: 'events',
   reads: 'value',
   mayRecur: false,
+  accumulates: false,
   contribution: numericContribution,
   units: (events, options) => {
     assert(options.percentile !== null, 'a percentile metric does not say which')

@@ -6,6 +6,7 @@ export const sum: RollupAggregation = {
   source: 'rollups',
   reads: 'value',
   mayRecur: true,
+  accumulates: true,
   stores: [],
   contribution: numericContribution,
   units: (part) => part.sum,

@@ -10,6 +10,7 @@ export const uniqueCount: EventAggregation = {
   source: 'events',
   reads: 'value',
   mayRecur: true,
+  accumulates: true,
   contribution: (value, field): Contribution =>
     value === undefined || value === null
       ? { reason: 'value_missing', details: { field } }

@@ -11,6 +11,7 @@ export const weightedSum: RollupAggregation = {
   source: 'rollups',
   reads: 'value',
   mayRecur: true,
+  accumulates: false,
   stores: ['timeSum'],
   contribution: numericContribution,
   units: ({ sum, timeSum }, { endMicros, periodMicros }) =>
