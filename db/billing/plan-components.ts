@@ -2,12 +2,12 @@ import { sql } from 'kysely'
 import { assert } from '../../shared/errors.ts'
 import type { FilteredCharge, RateComponent, UsageComponent } from '../../shared/invoicing/components.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
-import { decimal } from '../../shared/money/decimal.ts'
 import { parseModifiers } from '../../shared/plans/charge-modifiers.ts'
 import { type ChargeModel, parseCharge } from '../../shared/pricing/charge-models.ts'
 import type { ChargeModifiers } from '../../shared/pricing/modifiers.ts'
 import { type ChargeFilter, listChargeFilters } from '../catalogue/charge-filters.ts'
 import type { OrganizationTransaction } from '../connection.ts'
+import { usageMetricOf } from '../usage/usage-metric.ts'
 import type { UsageMetric } from '../usage/usage-question.ts'
 
 /** A price component of a plan version with the rows it comes from. */
@@ -130,19 +130,16 @@ function filteredCharge(filter: ChargeFilter, charge: UsageComponent['charge'], 
 }
 
 function metricOf(row: ComponentRow): UsageMetric {
-  const { id, metricId, eventCode, aggregation, fieldName, expression, recurring, generation, dimensionKeys } = row
+  const { id, metricId, eventCode, aggregation, recurring, roundingPrecision, generation, dimensionKeys } = row
   assert(metricId !== null && eventCode !== null && aggregation !== null, `usage component ${id} has no metric`)
-  const { roundingMode: mode, roundingPrecision: precision, percentile } = row
-  return {
+  return usageMetricOf({
+    ...row,
     id: metricId,
     eventCode,
     aggregation,
-    fieldName,
-    expression,
     recurring: recurring ?? false,
-    rounding: mode === null ? null : { mode, precision: precision ?? 0 },
-    percentile: percentile === null ? null : decimal(percentile),
+    roundingPrecision: roundingPrecision ?? 0,
     generation: generation ?? 1,
     dimensionKeys: dimensionKeys ?? [],
-  }
+  })
 }

@@ -2,8 +2,14 @@ import { decimal } from '../../shared/money/decimal.ts'
 import type { BillableMetric } from '../catalogue/billable-metrics.ts'
 import type { UsageMetric } from './usage-question.ts'
 
+/** The columns that reading usage depends on. */
+type UsageMetricRow = Pick<
+  BillableMetric,
+  Exclude<keyof UsageMetric, 'rounding'> | 'roundingMode' | 'roundingPrecision'
+>
+
 /** What reading usage needs to know of a metric, from its row. */
-export function usageMetricOf(metric: BillableMetric): UsageMetric {
+export function usageMetricOf(metric: UsageMetricRow): UsageMetric {
   const { id, eventCode, aggregation, fieldName, expression, recurring, generation, dimensionKeys } = metric
   const { roundingMode: mode, roundingPrecision: precision, percentile } = metric
   return {
