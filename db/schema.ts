@@ -203,6 +203,7 @@ export interface Database {
       currentPeriodEnd: NullableInstant
       nextBillingAt: NullableInstant
       nextLifecycleAt: NullableInstant
+      billingFailedAt: NullableInstant
     }
   usageEvents: OfOrganization & {
     customerId: number
@@ -296,6 +297,7 @@ export interface Database {
       finalizeAt: NullableInstant
       finalizedAt: NullableInstant
       dueAt: NullableInstant
+      billingFailedAt: NullableInstant
     }
   invoiceLines: OfOrganization & {
     customerId: number

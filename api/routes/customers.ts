@@ -22,13 +22,14 @@ import {
   Name,
   Nullable,
   Output,
+  PATH_NAME,
   Time,
   TimeZoneName,
   Uuid,
 } from '../schemas/common.ts'
 import { requireCurrencyCode, requireTimeZone } from '../schemas/known-names.ts'
 
-const ExternalId = Type.String({ minLength: 1, maxLength: 255, description: 'Your own id of the customer.' })
+const ExternalId = Type.String({ ...PATH_NAME, description: 'Your own id of the customer.' })
 
 const DETAILS = {
   name: Type.Optional(Nullable(Name)),

@@ -47,7 +47,9 @@ export const DecimalInput = Type.Unsafe<unknown>({
   examples: ['1500000', 12.5],
 })
 
-export const Code = Type.String({ minLength: 1, maxLength: 255 })
+/** A name that stands in paths. Clients take `.` and `..` there for steps through folders, however they are escaped. */
+export const PATH_NAME = { minLength: 1, maxLength: 255, pattern: '^(?!\\.{1,2}$)' }
+export const Code = Type.String(PATH_NAME)
 export const Name = Type.String({ minLength: 1, maxLength: 255 })
 export const CurrencyCode = Type.String({
   minLength: 3,

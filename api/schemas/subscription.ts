@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { Choice, Input, Name, Nullable, Output, Time, TimeInput, Uuid } from './common.ts'
+import { Choice, Input, Name, Nullable, Output, PATH_NAME, Time, TimeInput, Uuid } from './common.ts'
 import { TRIAL_PERIOD_DAYS } from './plan.ts'
 import { PriceOverrides, PriceOverridesAnswer } from './price-overrides.ts'
 
@@ -35,8 +35,7 @@ export const SubscriptionCreate = Input(
     external_id: Type.Optional(
       Nullable(
         Type.String({
-          minLength: 1,
-          maxLength: 255,
+          ...PATH_NAME,
           description: "Your own id, which events name; the subscription's own id when left out.",
         }),
       ),

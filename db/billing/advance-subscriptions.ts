@@ -19,7 +19,7 @@ export async function advanceSubscriptions(
   await sql`
     update subscriptions set current_period_start = advance.current_period_start,
       current_period_end = advance.current_period_end, next_billing_at = advance.next_billing_at,
-      time_zone = advance.time_zone, updated_at = now()
+      time_zone = advance.time_zone, billing_failed_at = null, updated_at = now()
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
       as advance (id uuid, current_period_start timestamptz, current_period_end timestamptz, next_billing_at timestamptz,
         time_zone text)

@@ -106,8 +106,9 @@ async function numberInvoices(
     finalizations,
   }: { organizationId: number; issuerId: string; finalizations: readonly Finalization[] },
 ): Promise<void> {
-  const rows = finalizations.map(({ invoiceId, finalizedAt }, position) => ({
+  const rows = finalizations.map(({ invoiceId, customerId, finalizedAt }, position) => ({
     id: invoiceId,
+    customer_id: customerId,
     position,
     finalized_at: finalizedAt,
   }))
@@ -117,11 +118,13 @@ async function numberInvoices(
       where id = ${issuerId} and organization_id = ${organizationId}
       returning invoice_number_prefix, last_invoice_number - ${rows.length} as before, net_payment_term_days
     )
-    update invoices set status = 'finalized', finalized_at = numbered.finalized_at, finalize_at = null, updated_at = now(),
+    update invoices set status = 'finalized', finalized_at = numbered.finalized_at, finalize_at = null, billing_failed_at = null,
+      updated_at = now(),
       due_at = numbered.finalized_at + make_interval(days => counter.net_payment_term_days),
       -- Not lpad, which would cut the seventh digit off.
       number = counter.invoice_number_prefix || to_char(counter.before + 1 + numbered.position, 'FM999999999999000000')
     from counter, jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as numbered (id uuid, position integer, finalized_at timestamptz)
-    where invoices.id = numbered.id and invoices.organization_id = ${organizationId}`.execute(transaction)
+      as numbered (id uuid, customer_id integer, position integer, finalized_at timestamptz)
+    where invoices.customer_id = numbered.customer_id and invoices.id = numbered.id
+      and invoices.organization_id = ${organizationId}`.execute(transaction)
 }

@@ -3,23 +3,29 @@ import { isUnreachable } from '../../shared/unreachable.ts'
 
 /**
  * Runs the work on all ids at once; when that fails, on halves of them, down to the one at fault, so that it holds up
- * no other. Answers with the sum of what the work reports; throws the first failure after all others are done, and at
- * once when the database is away, which no half would change.
+ * no other; that one may be set aside. Answers with the sum of what the work reports; throws the first failure after all
+ * others are done, and at once when the database is away, which no half would change.
  */
 export async function eachOrBisect(
   ids: readonly string[],
   log: Logger,
   work: (ids: readonly string[]) => Promise<number>,
+  setAside: (id: string) => Promise<void> = async () => {},
 ): Promise<number> {
   try {
     return await work(ids)
   } catch (error) {
-    if (ids.length === 1 || isUnreachable(error)) throw error
+    if (isUnreachable(error)) throw error
+    const [only, ...others] = ids
+    if (only !== undefined && others.length === 0) {
+      await setAside(only)
+      throw error
+    }
     log.warn({ err: error, ids: ids.length }, 'bisecting a chunk that failed')
     const middle = Math.ceil(ids.length / 2)
     const halves = await Promise.allSettled([
-      eachOrBisect(ids.slice(0, middle), log, work),
-      eachOrBisect(ids.slice(middle), log, work),
+      eachOrBisect(ids.slice(0, middle), log, work, setAside),
+      eachOrBisect(ids.slice(middle), log, work, setAside),
     ])
     const failure = halves.find((half) => half.status === 'rejected')
     if (failure !== undefined) throw failure.reason

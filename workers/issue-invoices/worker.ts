@@ -1,4 +1,6 @@
 import { finalizeDrafts } from '../../db/billing/finalize-drafts.ts'
+import { setDraftAside, setSubscriptionAside } from '../../db/billing/set-aside.ts'
+import { realNow } from '../../db/clock.ts'
 import { withOrganization } from '../../db/connection.ts'
 import { defineWorker } from '../worker-definition.ts'
 import { eachOrBisect } from './each-or-bisect.ts'
@@ -18,17 +20,24 @@ export const issueInvoices = defineWorker({
           return { chunks: await findDueWork(connection, producer) }
         case 'issue': {
           const { organizationId, subscriptionIds } = payload
-          const invoices = await eachOrBisect(subscriptionIds, log, (ids) =>
-            issueBills(connection, organizationId, ids),
+          const invoices = await eachOrBisect(
+            subscriptionIds,
+            log,
+            (ids) => issueBills(connection, organizationId, ids),
+            (id) => setSubscriptionAside(connection, { organizationId, id, failedAt: realNow() }),
           )
           return { organizationId, subscriptions: subscriptionIds.length, invoices }
         }
         case 'finalize': {
           const { organizationId, invoiceIds } = payload
-          const invoices = await eachOrBisect(invoiceIds, log, (ids) =>
-            withOrganization(connection, organizationId, (transaction) =>
-              finalizeDrafts(transaction, { organizationId, invoiceIds: ids, onlyDue: true }),
-            ),
+          const invoices = await eachOrBisect(
+            invoiceIds,
+            log,
+            (ids) =>
+              withOrganization(connection, organizationId, (transaction) =>
+                finalizeDrafts(transaction, { organizationId, invoiceIds: ids, onlyDue: true }),
+              ),
+            (id) => setDraftAside(connection, { organizationId, id, failedAt: realNow() }),
           )
           return { organizationId, invoices }
         }

@@ -207,6 +207,9 @@ describe('creating a plan', () => {
   test.each([
     [{ code: 'c'.repeat(256) }, 'body.code string_too_long'],
     [{ code: '' }, 'body.code string_too_short'],
+    // Clients take these for steps through folders, so the plan could not be reached under them.
+    [{ code: '.' }, 'body.code string_pattern_mismatch'],
+    [{ code: '..' }, 'body.code string_pattern_mismatch'],
     [{ name: 'n'.repeat(256) }, 'body.name string_too_long'],
     [{ currency: 'US' }, 'body.currency string_too_short'],
     [{ currency: 'XX1' }, 'body.currency currency'],

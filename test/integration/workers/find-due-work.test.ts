@@ -1,8 +1,12 @@
 import { afterEach, expect, test } from 'vitest'
+import { listDueDrafts, listDueSubscriptions } from '../../../db/billing/due-work.ts'
+import { finalizeDrafts } from '../../../db/billing/finalize-drafts.ts'
+import { setDraftAside, setSubscriptionAside } from '../../../db/billing/set-aside.ts'
 import { openQueueBackend, type QueueBackend } from '../../../queues/backend.ts'
 import { Producer } from '../../../queues/producer.ts'
 import { readConfig } from '../../../shared/config.ts'
 import { findDueWork } from '../../../workers/issue-invoices/find-due-work.ts'
+import { issueBills } from '../../../workers/issue-invoices/issue-bills.ts'
 import { type BillingFixture, createBillingFixture } from '../../support/billing.ts'
 import { testRedisUrl } from '../../support/redis.ts'
 
@@ -76,4 +80,45 @@ test('a clock that is moved while the look is at work bills nothing before usage
   }
   await findDueWork(fixture.connection, producer)
   expect(await enqueuedTasks()).toEqual([])
+})
+
+test('what failed by itself is set aside for an hour, so that others are seen behind it', async () => {
+  await open('2026-01-01T00:00:00Z')
+  await fixture.plan({ code: 'fee', amountMinor: 1000n })
+  const [failing, other] = [await subscribeNewCustomer('failing'), await subscribeNewCustomer('other')]
+  await fixture.pool.query(`update test_clocks set frozen_time = '2026-02-01T02:00:00Z'`)
+  const now = Temporal.Now.instant()
+  const listed = async (after: Temporal.DurationLike) => {
+    const due = { now: now.add(after), liveDelaySeconds: 0, testClockDelaySeconds: 0, limit: 1 }
+    return (await listDueSubscriptions(fixture.connection, due)).flatMap(({ ids }) => ids)
+  }
+  await fixture.pool.query(`update subscriptions set next_billing_at = '2026-01-15T00:00:00Z' where id = $1`, [failing])
+  expect(await listed({ seconds: 1 })).toEqual([failing])
+  const { connection, organizationId } = fixture
+  await setSubscriptionAside(connection, { organizationId, id: failing, failedAt: now })
+  expect(await listed({ seconds: 1 })).toEqual([other])
+  expect(await listed({ hours: 1 })).toEqual([failing])
+  await issueBills(connection, organizationId, [failing])
+  await fixture.pool.query(`update subscriptions set next_billing_at = '2026-01-15T00:00:00Z' where id = $1`, [failing])
+  expect(await listed({ seconds: 1 })).toEqual([failing])
+})
+
+test('so are drafts, and what has become final stays as it is', async () => {
+  await open('2026-01-01T00:00:00Z')
+  await fixture.plan({ code: 'fee', amountMinor: 1000n })
+  await subscribeNewCustomer('acme')
+  await fixture.advanceTo('2026-02-01T00:30:00Z')
+  const [draft] = await fixture.invoices('acme')
+  const id = draft?.id ?? ''
+  const { connection, organizationId } = fixture
+  await setDraftAside(connection, { organizationId, id, failedAt: Temporal.Now.instant() })
+  await fixture.pool.query(`update test_clocks set frozen_time = '2026-02-01T02:00:00Z'`)
+  const due = { now: Temporal.Now.instant(), liveDelaySeconds: 0, testClockDelaySeconds: 0, limit: 9 }
+  expect(await listDueDrafts(connection, due)).toEqual([])
+  await fixture.within((transaction) =>
+    finalizeDrafts(transaction, { organizationId, invoiceIds: [id], onlyDue: true }),
+  )
+  const [final] = await fixture.invoices('acme')
+  await setDraftAside(connection, { organizationId, id, failedAt: Temporal.Now.instant() })
+  expect(await fixture.invoices('acme')).toEqual([final])
 })

@@ -297,10 +297,15 @@ test('a subscription that cannot be billed holds up no other', async () => {
   }
   await fixture.pool.query(`update prices set properties = '{}' where charge_model = 'graduated'`)
   await fixture.pool.query(`update test_clocks set frozen_time = '2026-02-01T00:00:00Z'`)
-  const billing = eachOrBisect(ids, pino({ level: 'silent' }), (chunk) =>
-    issueBills(fixture.connection, fixture.organizationId, chunk),
+  const setAside: string[] = []
+  const billing = eachOrBisect(
+    ids,
+    pino({ level: 'silent' }),
+    (chunk) => issueBills(fixture.connection, fixture.organizationId, chunk),
+    async (id) => void setAside.push(id),
   )
   await expect(billing).rejects.toThrow(/cannot be priced/)
   const { rows } = await fixture.pool.query('select count(*)::int as invoices from invoices')
   expect(rows).toEqual([{ invoices: 4 }])
+  expect(setAside).toEqual([ids[2]])
 })
