@@ -8,6 +8,7 @@ import {
   type RetriedEntry,
   type RetryRequest,
 } from '../../db/events/retried-events.ts'
+import { isUnreachable } from '../../shared/unreachable.ts'
 import { aggregateEvents } from '../aggregate-usage/aggregate-events.ts'
 import type { WorkerContext } from '../context.ts'
 import { eachOrBisect } from '../issue-invoices/each-or-bisect.ts'
@@ -18,22 +19,31 @@ const PAGE = 1_000
 /**
  * Tries again what could not be counted, page by page, oldest first. What is counted now, or was already and only lacked
  * its customer, subscription or metric, leaves the list; the rest stays. Running it again does no harm. One entry that
- * fails holds up no other of its page; the job then fails and begins anew. Answers with the number that left.
+ * fails holds up no other: its failure is thrown when all others are done. Answers with the number that left.
  */
 export async function retryUnprocessed(
   context: WorkerContext,
   organizationId: number,
   request: RetryRequest,
 ): Promise<number> {
+  const failures: unknown[] = []
   let settled = 0
   for (let after: string | undefined; ; ) {
     const entries = await withOrganization(context.connection, organizationId, (transaction) =>
       listRetried(transaction, organizationId, { ...request, after, limit: PAGE }),
     )
-    settled += await retryPage(context, organizationId, entries)
-    if (entries.length < PAGE) return settled
+    for (const work of worksOf(context, organizationId, entries)) {
+      settled += await work().catch((error: unknown) => {
+        if (isUnreachable(error)) throw error
+        failures.push(error)
+        return 0
+      })
+    }
+    if (entries.length < PAGE) break
     after = entries.at(-1)?.id
   }
+  if (failures.length > 0) throw failures[0]
+  return settled
 }
 
 /** Removes the entries of customers who, or whose subscriptions, have appeared. Answers with their number. */
@@ -51,16 +61,17 @@ export async function resolveCustomers(
   }
 }
 
-async function retryPage(
+/** What is to be done for a page: at once for all that lacked something, per metric, and one by one. */
+function worksOf(
   context: WorkerContext,
   organizationId: number,
   entries: readonly RetriedEntry[],
-): Promise<number> {
+): readonly (() => Promise<number>)[] {
   const { connection, pool, log } = context
   const aside = idsOf(entries.filter(({ reason }) => reason === 'processing_failed'))
   const ofMetrics = Map.groupBy(entries, ({ billableMetricId }) => billableMetricId)
   const resolvable = idsOf(ofMetrics.get(null) ?? [])
-  const works = [
+  return [
     () =>
       withOrganization(connection, organizationId, (transaction) =>
         deleteResolved(transaction, organizationId, resolvable),
@@ -72,7 +83,6 @@ async function retryPage(
     ),
     ...aside.map((id) => () => retryAside(context, organizationId, id)),
   ]
-  return await runAll(works)
 }
 
 // Storing an event knows whether it was stored before, so a death between the two transactions does no harm.
@@ -84,20 +94,6 @@ async function retryAside({ pool, connection }: WorkerContext, organizationId: n
   await aggregateEvents(pool, organizationId, [aside])
   await withOrganization(connection, organizationId, (transaction) => deleteAsideEvent(transaction, organizationId, id))
   return 1
-}
-
-/** Runs one after the other; throws the first failure when all others are done. */
-async function runAll(works: readonly (() => Promise<number>)[]): Promise<number> {
-  const failures: unknown[] = []
-  let settled = 0
-  for (const work of works) {
-    settled += await work().catch((error: unknown) => {
-      failures.push(error)
-      return 0
-    })
-  }
-  if (failures.length > 0) throw failures[0]
-  return settled
 }
 
 function idsOf(entries: readonly RetriedEntry[]): string[] {

@@ -147,6 +147,28 @@ test('an event that was set aside is stored once it can be', async () => {
   expect(await unprocessedReasons(fixture)).toEqual([])
 })
 
+test('an entry that cannot be stored holds up none that come after it', async () => {
+  const metricId = await insertMetric(fixture, { code: 'behind', aggregation: 'sum', fieldName: 'wrong' })
+  const [event] = eventsOf('behind', { right: 2 }, 1)
+  if (event === undefined) throw new Error('no event')
+  // Postgres stores no NUL.
+  const unstorable = { ...event, transactionId: 'unstorable', code: 'nul\u0000' }
+  await fixture.pool.query(
+    `insert into unprocessed_events (customer_id, organization_id, event_key, "timestamp", code, transaction_id, reason, details)
+     select customer_id, organization_id, gen_random_uuid(), now(), 'x', 'unstorable', 'processing_failed', $2
+     from customers where organization_id = $1 and external_id = 'acme'`,
+    [fixture.organizationId, JSON.stringify({ event: JSON.stringify(unstorable), receivedAt })],
+  )
+  const more = 1_100
+  await aggregate(eventsOf('behind', { right: 2 }, more))
+  await correctField(metricId)
+  await expect(retry()).rejects.toThrow('invalid byte sequence')
+  expect(await unitsOf(metricId)).toEqual([2 * more, 2 * more])
+  expect((await unprocessedReasons(fixture)).filter((line) => line.includes('processing_failed'))).toEqual([
+    'unstorable: processing_failed',
+  ])
+})
+
 test('an event whose customer or subscription is still unknown stays', async () => {
   await insertMetric(fixture, { code: 'nobody', aggregation: 'count' })
   const about = { code: 'nobody', externalCustomerId: 'stranger', externalSubscriptionId: 'none', transactionId: 'n' }
