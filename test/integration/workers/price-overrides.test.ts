@@ -27,6 +27,7 @@ test('each subscription is billed at its own prices, and the others at those of 
     list: null,
     fee: { amountMinor: 100n, charges: [] },
     charge: { amountMinor: null, charges: [await charge({ properties: { amount: '0.5' }, displayName: 'Special' })] },
+    modified: { amountMinor: null, charges: [await charge({ modifiers: { free_units: '50' } })] },
     named: { amountMinor: 0n, charges: [await charge({ displayName: 'Renamed' })] },
   }
   for (const [customer, priceOverrides] of Object.entries(overrides)) {
@@ -41,5 +42,6 @@ test('each subscription is billed at its own prices, and the others at those of 
   expect(await lines('list')).toEqual(['Pro: 1 = 3100', 'Tokens: 110 = 110'])
   expect(await lines('fee')).toEqual(['Pro: 1 = 100', 'Tokens: 110 = 110'])
   expect(await lines('charge')).toEqual(['Pro: 1 = 3100', 'Special: 110 = 5500'])
+  expect(await lines('modified')).toEqual(['Pro: 1 = 3100', 'Tokens: 110 = 60'])
   expect(await lines('named')).toEqual(['Renamed: 110 = 110'])
 })
