@@ -5,6 +5,7 @@ import { requireSubscription, type Subscription } from '../../db/subscriptions/s
 import { inOrganization, type Routes } from '../context.ts'
 import { Cents, failures, jsonInteger, Nullable, Output, Time, Uuid } from '../schemas/common.ts'
 import { RatedLineAnswer, ratedLineView } from '../schemas/line.ts'
+import { Rebuilding, rebuildingView } from '../schemas/usage.ts'
 
 const USAGE = {
   subscription_id: Uuid,
@@ -14,6 +15,7 @@ const USAGE = {
   period_start: Nullable(Time),
   period_end: Nullable(Time),
   as_of: Time,
+  rebuilding: Rebuilding,
   lines: Type.Array(RatedLineAnswer),
   subtotal_cents: Cents,
   total_cents: Cents,
@@ -69,7 +71,8 @@ export const currentUsageRoutes: Routes = async (server, { context }) => {
   )
 }
 
-function view(subscription: Subscription, { now, period, lines, totals, chargeModels }: CurrentUsage) {
+function view(subscription: Subscription, usage: CurrentUsage) {
+  const { now, period, lines, totals, chargeModels } = usage
   return {
     subscription_id: subscription.id,
     external_subscription_id: subscription.externalId,
@@ -78,6 +81,7 @@ function view(subscription: Subscription, { now, period, lines, totals, chargeMo
     period_start: period === null ? null : period.start.toString(),
     period_end: period === null ? null : period.end.toString(),
     as_of: now.toString(),
+    rebuilding: rebuildingView(usage.rebuilding),
     lines: lines.map((line) => ratedLineView(line, chargeModels)),
     subtotal_cents: jsonInteger(totals.subtotalMinor),
     total_cents: jsonInteger(totals.totalMinor),

@@ -5,7 +5,7 @@ import { reportUsage } from '../../db/usage/report/report-usage.ts'
 import type { UsageReportRow } from '../../db/usage/report/usage-report.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { failures, jsonInteger } from '../schemas/common.ts'
-import { UsageAnswer, UsageQuery } from '../schemas/usage.ts'
+import { rebuildingView, UsageAnswer, UsageQuery } from '../schemas/usage.ts'
 import { asksForCsv, csvText } from '../usage/csv.ts'
 import { foldUsageQuery } from '../usage/fold-usage-query.ts'
 import { loadUsageRequest, type ReadUsageQuery, readUsageQuery } from '../usage/read-usage-query.ts'
@@ -63,7 +63,7 @@ function view({ query, timeZone, rebuilding, rows }: UsageAnswered) {
     to: query.to?.toString() ?? null,
     window: query.window,
     time_zone: timeZone,
-    rebuilding: rebuilding ? { counted_customers: rebuilding.countedCustomers, customers: rebuilding.customers } : null,
+    rebuilding: rebuildingView(rebuilding),
     data: rows.map((row) => ({
       window_start: row.start.toString(),
       window_end: row.end.toString(),

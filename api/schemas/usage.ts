@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import type { RebuildProgress } from '../../db/usage/rebuild-progress.ts'
 import { WINDOW_SIZES } from '../../shared/calendar/windows.ts'
 import { Choice, Code, Decimal, Nullable, Output, Time, TimeInput, TimeZoneName } from './common.ts'
 
@@ -63,20 +64,29 @@ const UsageRow = Output('UsageRow', {
   events_count: Type.Integer(),
 })
 
+/** How far a metric that is being counted anew has come. */
+export const Rebuilding = Nullable(
+  Output(
+    'UsageRebuilding',
+    { counted_customers: Type.Integer(), customers: Type.Integer() },
+    {
+      description:
+        'Events from before the metric, or before what prices it now, are still being counted, customer by customer; null when all are.',
+    },
+  ),
+)
+
+/** Progress as it is answered. */
+export function rebuildingView(progress: RebuildProgress | undefined) {
+  return progress ? { counted_customers: progress.countedCustomers, customers: progress.customers } : null
+}
+
 export const UsageAnswer = Output('Usage', {
   billable_metric_code: Code,
   from: Nullable(Time),
   to: Nullable(Time),
   window: Nullable(Choice(WINDOW_SIZES)),
   time_zone: Type.String(),
-  rebuilding: Nullable(
-    Output(
-      'UsageRebuilding',
-      { counted_customers: Type.Integer(), customers: Type.Integer() },
-      {
-        description: 'Events from before the metric are still being counted, customer by customer; null when all are.',
-      },
-    ),
-  ),
+  rebuilding: Rebuilding,
   data: Type.Array(UsageRow),
 })

@@ -7,6 +7,7 @@ import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 import { type LoadedRating, loadRatings } from '../billing/load-rating.ts'
 import { organizationNow } from '../clock.ts'
 import type { OrganizationTransaction } from '../connection.ts'
+import { findRebuildProgressOfAny, type RebuildProgress } from '../usage/rebuild-progress.ts'
 import type { Subscription } from './subscriptions.ts'
 
 /** What was used so far in the period that runs now, and what it costs. */
@@ -18,6 +19,8 @@ export interface CurrentUsage {
   readonly lines: readonly RatedLine[]
   readonly totals: InvoiceTotals
   readonly chargeModels: ReadonlyMap<string, string | null>
+  /** How far a metric of the plan has come that is still counted anew; undefined where the usage is whole. */
+  readonly rebuilding: RebuildProgress | undefined
 }
 
 /** Prices the running period by the engine that writes the invoice; fixed fees are no usage and are left out. */
@@ -39,7 +42,8 @@ export async function rateRunningPeriod(
   const now = await organizationNow(transaction, organizationId)
   const period = runningPeriod(subscription)
   if (period === undefined) {
-    return { now, period: null, lines: [], totals: invoiceTotals(subscription.currency, []), chargeModels: new Map() }
+    const totals = invoiceTotals(subscription.currency, [])
+    return { now, period: null, lines: [], totals, chargeModels: new Map(), rebuilding: undefined }
   }
   const [rating] = await loadRatings(transaction, organizationId, [
     { subscription, ...billedParts(period, subscription), advancePeriod: undefined, asOf: now },
@@ -49,7 +53,9 @@ export async function rateRunningPeriod(
   const components = input.components.filter((component) => component.kind === 'usage')
   const lines = rateSubscription({ ...input, components })
   const chargeModels = new Map(components.map(({ id, charge }) => [id, charge.model]))
-  return { now, period, lines, totals: invoiceTotals(subscription.currency, lines), chargeModels }
+  const metricIds = [...rating.components.values()].flatMap(({ metric }) => (metric === null ? [] : [metric.id]))
+  const rebuilding = await findRebuildProgressOfAny(transaction, organizationId, metricIds)
+  return { now, period, lines, totals: invoiceTotals(subscription.currency, lines), chargeModels, rebuilding }
 }
 
 function runningPeriod(subscription: Subscription): BillingPeriod | undefined {

@@ -34,3 +34,22 @@ export async function findRebuildProgress(
     .executeTakeFirstOrThrow()
   return { countedCustomers: Number(reached), customers: Number(customers) }
 }
+
+/** That of the first of the metrics whose events are still being counted anew; undefined where none is. */
+export async function findRebuildProgressOfAny(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  metricIds: readonly string[],
+): Promise<RebuildProgress | undefined> {
+  if (metricIds.length === 0) return undefined
+  const rebuilding = await transaction
+    .selectFrom('billableMetrics')
+    .select('id')
+    .where('organizationId', '=', organizationId)
+    .where('id', 'in', metricIds)
+    .where('rebuildCursor', 'is not', null)
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst()
+  return rebuilding && (await findRebuildProgress(transaction, organizationId, rebuilding.id))
+}

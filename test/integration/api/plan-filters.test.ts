@@ -145,3 +145,20 @@ describe('filters of a charge', () => {
     ])
   })
 })
+
+test('usage says that it is being counted anew after a plan has come to price it by another property', async () => {
+  const fresh = await api.client()
+  const metric = await fresh.post('/billable_metrics', { code: 'calls', name: 'Calls', aggregation: 'count' })
+  await fresh.post('/customers', { external_id: 'acme' })
+  const subscribe = async (code: string, properties: object) => {
+    const charges = [{ billable_metric_id: metric.body.id, charge_model: 'standard', properties }]
+    expect((await fresh.post('/plans/', { code, name: code, interval: 'monthly', charges })).status).toBe(201)
+    const subscription = await fresh.post('/subscriptions', { external_customer_id: 'acme', plan_code: code })
+    return (await fresh.get(`/subscriptions/${subscription.body.id}/current_usage`)).body.rebuilding
+  }
+  expect(await subscribe('plain', { amount: '1' })).toBeNull()
+  expect(await subscribe('grouped', { amount: '1', pricing_group_keys: ['route'] })).toEqual({
+    counted_customers: 0,
+    customers: 1,
+  })
+})
