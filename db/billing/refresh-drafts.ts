@@ -72,7 +72,7 @@ function ratedPeriod(draft: LockedDraft, subscriptions: ReadonlyMap<string, Bill
   // The subscription may be in another zone by now.
   const zoned = { ...subscription, timeZone: draft.timeZone }
   const period = storedPeriod(zoned, { start: draft.periodStart, end: draft.periodEnd })
-  return { subscription, ...billedParts(period, zoned) }
+  return { subscription: zoned, ...billedParts(period, zoned) }
 }
 
 interface Fee {
