@@ -1,12 +1,8 @@
-import { pino } from 'pino'
 import { expect, vi } from 'vitest'
-import { createConnection, createPool } from '../../db/connection.ts'
-import { openQueueBackend } from '../../queues/backend.ts'
-import { Producer } from '../../queues/producer.ts'
-import { webhookSettings } from '../../shared/webhooks/webhook-settings.ts'
-import { runWorker } from '../../workers/run-worker.ts'
 import { WORKERS } from '../../workers/workers.ts'
 import { type ApiClient, startApi, type TestApi } from './api.ts'
+import { sendAndCount } from './count-events.ts'
+import { startWorkers } from './workers.ts'
 
 /** The web process and every worker, in this process. */
 export interface TestService {
@@ -28,27 +24,13 @@ export interface ClockedClient extends ApiClient {
 
 export async function startService(): Promise<TestService> {
   const api = await startApi()
-  const pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 12 })
-  const backend = await openQueueBackend(api.config, pool)
-  const context = {
-    pool,
-    connection: createConnection(pool),
-    backend,
-    producer: new Producer(backend),
-    log: pino({ level: process.env['LOG_LEVEL'] ?? 'silent' }),
-    webhooks: webhookSettings(api.config),
-  }
-  const stops = await Promise.all(
-    WORKERS.map((worker) => runWorker(worker as Parameters<typeof runWorker>[0], context)),
-  )
+  const queues = WORKERS.map((worker) => worker.queue)
+  const workers = await startWorkers({ ...api.config, databasePoolMax: 12 }, queues)
   return {
     api,
     client: async (frozenTime) => clockedClient(await api.client(), frozenTime),
     stop: async () => {
-      await Promise.all(stops.map((stopWorker) => stopWorker()))
-      await context.producer.close()
-      await backend.close()
-      await pool.end()
+      await workers.stop()
       await api.stop()
     },
   }
@@ -64,12 +46,7 @@ async function clockedClient(client: ApiClient, frozenTime: string): Promise<Clo
   return {
     ...client,
     create,
-    send: async (events) => {
-      const answer = await client.post('/events/batch', { events })
-      expect(answer.body).toMatchObject({ accepted: events.length })
-      const counted = async () => expect((await client.get('/events/backlog')).body).toEqual({ queued_batches: 0 })
-      await vi.waitFor(counted, { timeout: 20_000, interval: 20 })
-    },
+    send: (events) => sendAndCount(client, events),
     advanceTo: async (time) => {
       await client.post(`/test_clocks/${clock.id}/advance`, { frozen_time: time })
       const ready = async () =>

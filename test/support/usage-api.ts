@@ -1,12 +1,6 @@
-import { pino } from 'pino'
-import { expect, vi } from 'vitest'
-import { createConnection, createPool } from '../../db/connection.ts'
-import { openQueueBackend } from '../../queues/backend.ts'
-import { Producer } from '../../queues/producer.ts'
-import { webhookSettings } from '../../shared/webhooks/webhook-settings.ts'
-import { aggregateUsage } from '../../workers/aggregate-usage/worker.ts'
-import { runWorker } from '../../workers/run-worker.ts'
 import { type ApiClient, startApi, type TestApi } from './api.ts'
+import { sendAndCount } from './count-events.ts'
+import { startWorkers } from './workers.ts'
 
 /** The web process and the worker that counts what it accepts. */
 export interface UsageApi {
@@ -18,30 +12,12 @@ export interface UsageApi {
 
 export async function startUsageApi(): Promise<UsageApi> {
   const api = await startApi()
-  const pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 8 })
-  const backend = await openQueueBackend(api.config, pool)
-  const context = {
-    pool,
-    connection: createConnection(pool),
-    backend,
-    producer: new Producer(backend),
-    log: pino({ level: 'silent' }),
-    webhooks: webhookSettings(api.config),
-  }
-  const stopWorker = await runWorker(aggregateUsage, context)
+  const workers = await startWorkers(api.config, ['aggregate-usage'])
   return {
     api,
-    send: async (client, events) => {
-      const answer = await client.post('/events/batch', { events })
-      expect(answer.body).toMatchObject({ accepted: events.length })
-      const counted = async () => expect((await client.get('/events/backlog')).body).toEqual({ queued_batches: 0 })
-      await vi.waitFor(counted, { timeout: 10_000, interval: 20 })
-    },
+    send: sendAndCount,
     stop: async () => {
-      await stopWorker()
-      await context.producer.close()
-      await backend.close()
-      await pool.end()
+      await workers.stop()
       await api.stop()
     },
   }
