@@ -2,6 +2,7 @@ import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { Interval, NamedInterval } from '../shared/calendar/interval.ts'
 import type { AggregationName } from '../shared/metering/aggregations.ts'
 import type { ChargeModel } from '../shared/pricing/charge-models.ts'
+import type { FilterOverride } from '../shared/subscriptions/filter-overrides.ts'
 import type { TrialKind, TrialUsage } from '../shared/subscriptions/trial.ts'
 import type { AccountKind } from '../shared/transactions/movement.ts'
 import type { WebhookEventType } from '../shared/webhooks/event-types.ts'
@@ -365,6 +366,7 @@ export interface Database {
     properties: JSONColumnType<Record<string, unknown> | null, string | null, string | null>
     modifiers: JSONColumnType<Record<string, unknown> | null, string | null, string | null>
     displayName: string | null
+    filters: JSONColumnType<readonly FilterOverride[] | null, string | null, string | null>
     createdAt: DefaultedInstant
   }
   transactions: OfOrganization & {

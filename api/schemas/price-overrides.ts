@@ -1,10 +1,26 @@
 import Type from 'typebox'
 import type { Subscription } from '../../db/subscriptions/subscriptions.ts'
 import { MODIFIER_NAMES } from '../../shared/plans/charge-modifiers.ts'
+import type { FilterOverride as WrittenFilterOverride } from '../../shared/subscriptions/filter-overrides.ts'
 import type { PriceOverridesRequest } from '../../shared/subscriptions/price-overrides.ts'
 import { CHARGE_MODIFIERS } from './charge-modifiers.ts'
 import { Input, jsonInteger, Nullable, Output, Uuid } from './common.ts'
 import { AMOUNT_CENTS, CHARGES, DisplayName, Properties } from './plan.ts'
+
+const FilterOverride = Input(
+  'FilterOverride',
+  {
+    id: Type.String({ format: 'uuid', description: "The filter's id in the charge." }),
+    properties: Type.Optional(Properties),
+    invoice_display_name: Type.Optional(DisplayName),
+  },
+  {
+    description:
+      "Prices of usage that matches a filter, for this subscription. Empty properties are those of the charge; what is left out is the plan's.",
+  },
+)
+
+const FILTERS = { maxItems: 1_000 }
 
 const ChargeOverride = Input(
   'ChargeOverride',
@@ -12,6 +28,7 @@ const ChargeOverride = Input(
     id: Type.String({ format: 'uuid', description: "The charge's id in the plan." }),
     properties: Type.Optional(Properties),
     invoice_display_name: Type.Optional(DisplayName),
+    filters: Type.Optional(Type.Array(FilterOverride, FILTERS)),
     ...CHARGE_MODIFIERS,
   },
   {
@@ -29,10 +46,17 @@ export const PriceOverrides = Input(
   { description: "Prices of this subscription in place of its plan's." },
 )
 
+const FilterOverrideAnswer = Output('FilterOverrideAnswer', {
+  id: Uuid,
+  properties: Nullable(Properties),
+  invoice_display_name: DisplayName,
+})
+
 const ChargeOverrideAnswer = Output('ChargeOverrideAnswer', {
   id: Uuid,
   properties: Nullable(Properties),
   invoice_display_name: DisplayName,
+  filters: Type.Optional(Type.Array(FilterOverrideAnswer)),
   ...CHARGE_MODIFIERS,
 })
 
@@ -51,6 +75,11 @@ export function priceOverridesOf(body: Type.Static<typeof PriceOverrides>): Pric
         MODIFIER_NAMES.flatMap((name) => (charge[name] === undefined ? [] : [[name, charge[name]]])),
       ),
       displayName: charge.invoice_display_name ?? null,
+      filters: (charge.filters ?? []).map(({ id, properties, invoice_display_name }) => ({
+        id,
+        properties,
+        displayName: invoice_display_name ?? null,
+      })),
     })),
   }
 }
@@ -63,11 +92,16 @@ export function priceOverridesView({ priceOverrides }: Pick<Subscription, 'price
     amount_cents: fee?.amountMinor == null ? null : jsonInteger(fee.amountMinor),
     charges: priceOverrides
       .filter((override) => override !== fee)
-      .map(({ priceComponentId, properties, displayName, modifiers }) => ({
+      .map(({ priceComponentId, properties, displayName, modifiers, filters }) => ({
         id: priceComponentId,
         properties,
         invoice_display_name: displayName,
+        ...(filters === null ? {} : { filters: filters.map(filterView) }),
         ...modifiers,
       })),
   }
+}
+
+function filterView({ id, properties, displayName }: WrittenFilterOverride) {
+  return { id, properties, invoice_display_name: displayName }
 }

@@ -98,7 +98,7 @@ function toComponent(row: ComponentRow, filters: readonly ChargeFilter[]): PlanC
       metric: { code: row.metricCode ?? '', name: row.metricName ?? '' },
       charge,
       modifiers: requireModifiers(row),
-      filters: filters.map((filter) => filteredCharge(filter, charge, displayName)),
+      filters: filters.map((filter) => filteredCharge(filter, charge)),
     },
   }
 }
@@ -118,12 +118,13 @@ function requireModifiers({ id, modifiers }: ComponentRow): ChargeModifiers {
 }
 
 // A filter without properties has the prices of its charge.
-function filteredCharge(filter: ChargeFilter, charge: UsageComponent['charge'], name: string): FilteredCharge {
+function filteredCharge(filter: ChargeFilter, charge: UsageComponent['charge']): FilteredCharge {
   const { id, conditions, properties, displayName } = filter
   const described = conditions.map(({ key, writtenValues }) => `${key}: ${writtenValues.join(' or ') || 'any'}`)
   return {
     id,
-    displayName: displayName || `${name} (${described.join(', ')})`,
+    displayName,
+    conditionText: described.join(', '),
     conditions: conditions.map(({ key, matchedValues }) => ({ key, values: new Set(matchedValues) })),
     charge: Object.keys(properties).length === 0 ? charge : requireCharge(charge.model, properties, id),
   }

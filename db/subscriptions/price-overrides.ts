@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
+import type { FilterOverride } from '../../shared/subscriptions/filter-overrides.ts'
 import type { PriceOverride } from '../../shared/subscriptions/price-overrides.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 
@@ -13,12 +14,13 @@ export async function insertPriceOverrides(
   await transaction
     .insertInto('subscriptionPriceOverrides')
     .values(
-      overrides.map(({ properties, modifiers, ...override }) => ({
+      overrides.map(({ properties, modifiers, filters, ...override }) => ({
         organizationId,
         subscriptionId,
         ...override,
-        properties: properties === null ? null : JSON.stringify(properties),
-        modifiers: modifiers === null ? null : JSON.stringify(modifiers),
+        properties: textOf(properties),
+        modifiers: textOf(modifiers),
+        filters: textOf(filters),
       })),
     )
     .execute()
@@ -53,6 +55,7 @@ async function selectOverrides(
     .select([
       sql<string | null>`properties::text`.as('properties'),
       sql<string | null>`modifiers::text`.as('modifiers'),
+      sql<string | null>`filters::text`.as('filters'),
     ])
     .where('organizationId', '=', organizationId)
     .where('subscriptionId', '=', sql<string>`any (${subscriptionIds}::uuid[])`)
@@ -61,16 +64,21 @@ async function selectOverrides(
 }
 
 function toOverride(row: Awaited<ReturnType<typeof selectOverrides>>[number]): PriceOverride {
-  const { priceComponentId, displayName, amountMinor, properties, modifiers } = row
+  const { priceComponentId, displayName, amountMinor, properties, modifiers, filters } = row
   return {
     priceComponentId,
     displayName,
     amountMinor: amountMinor === null ? null : BigInt(amountMinor),
-    properties: objectOf(properties),
-    modifiers: objectOf(modifiers),
+    properties: readText<Readonly<Record<string, unknown>>>(properties),
+    modifiers: readText<Readonly<Record<string, unknown>>>(modifiers),
+    filters: readText<readonly FilterOverride[]>(filters),
   }
 }
 
-function objectOf(text: string | null): Readonly<Record<string, unknown>> | null {
-  return text === null ? null : (parseExactJson(text) as Record<string, unknown>)
+function textOf(value: unknown): string | null {
+  return value === null ? null : JSON.stringify(value)
+}
+
+function readText<Written>(text: string | null): Written | null {
+  return text === null ? null : (parseExactJson(text) as Written)
 }

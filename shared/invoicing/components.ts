@@ -27,7 +27,10 @@ export interface UsageComponent {
 /** The price of usage whose properties match every condition. */
 export interface FilteredCharge {
   readonly id: string
-  readonly displayName: string
+  /** The name it was given; null: that of the component with the conditions. */
+  readonly displayName: string | null
+  /** The conditions in words, as they were written. */
+  readonly conditionText: string
   readonly conditions: readonly { readonly key: string; readonly values: ReadonlySet<string> }[]
   readonly charge: Charge
 }

@@ -1,9 +1,10 @@
 import { assert } from '../errors.ts'
 import { parseModifiers } from '../plans/charge-modifiers.ts'
-import { parseCharge } from '../pricing/charge-models.ts'
+import { type Charge, parseCharge } from '../pricing/charge-models.ts'
 import type { ChargeModifiers } from '../pricing/modifiers.ts'
+import type { FilterOverride } from '../subscriptions/filter-overrides.ts'
 import type { PriceOverride } from '../subscriptions/price-overrides.ts'
-import type { RateComponent, UsageComponent } from './components.ts'
+import type { FilteredCharge, RateComponent, UsageComponent } from './components.ts'
 
 /** A component as one subscription has it. What the database holds was checked when it was written. */
 export function overriddenComponent(
@@ -11,23 +12,39 @@ export function overriddenComponent(
   override: PriceOverride,
 ): RateComponent | UsageComponent {
   if (component.kind === 'rate') return { ...component, amountMinor: override.amountMinor ?? component.amountMinor }
-  const charge = chargeOf(component, override)
+  const { charge } = component
+  const overridden = override.properties === null ? charge : parsedCharge(component, override.properties)
   return {
     ...component,
-    displayName: override.displayName ?? component.displayName,
-    charge,
-    filters: (component.filters ?? []).map((filter) =>
+    displayName: override.displayName || component.displayName,
+    charge: overridden,
+    filters: (component.filters ?? []).map((planned) => {
       // One without prices of its own has those of the charge.
-      filter.charge === component.charge ? { ...filter, charge } : filter,
-    ),
+      const filter = planned.charge === charge ? { ...planned, charge: overridden } : planned
+      const ofFilter = override.filters?.find(({ id }) => id === filter.id)
+      return ofFilter === undefined ? filter : overriddenFilter(filter, ofFilter, overridden)
+    }),
     ...(override.modifiers === null ? {} : { modifiers: modifiersOf(component, override.modifiers) }),
   }
 }
 
-function chargeOf({ id, charge }: UsageComponent, { properties }: PriceOverride): UsageComponent['charge'] {
-  if (properties === null) return charge
+function overriddenFilter(
+  filter: FilteredCharge,
+  { properties, displayName }: FilterOverride,
+  ofComponent: Charge,
+): FilteredCharge {
+  const named = { ...filter, displayName: displayName || filter.displayName }
+  if (properties === null) return named
+  const isEmpty = Object.keys(properties).length === 0
+  return { ...named, charge: isEmpty ? ofComponent : parsedCharge(filter, properties) }
+}
+
+function parsedCharge(
+  { id, charge }: Pick<FilteredCharge, 'id' | 'charge'>,
+  properties: Readonly<Record<string, unknown>>,
+): Charge {
   const parsed = parseCharge(charge.model, properties, [])
-  assert('charge' in parsed, `the overridden properties of component ${id} cannot be priced`)
+  assert('charge' in parsed, `the overridden properties of component or filter ${id} cannot be priced`)
   return parsed.charge
 }
 

@@ -34,9 +34,13 @@ export function portionKeysOf({ charge, filters = [] }: UsageComponent): Readonl
 /** The values of a portion after the name of what they belong to, such as `Tokens (region: eu, model: large)`. */
 export function describePortion(component: UsageComponent, { filterId, groupedBy }: PortionName): string {
   const filter = component.filters?.find(({ id }) => id === filterId)
-  const name = filter?.displayName ?? component.displayName
+  const name = filter === undefined ? component.displayName : filterName(component, filter)
   const values = Object.entries(groupedBy).map(([key, value]) => `${key}: ${value ?? 'none'}`)
   return values.length === 0 ? name : `${name} (${values.join(', ')})`
+}
+
+function filterName({ displayName }: UsageComponent, filter: FilteredCharge): string {
+  return filter.displayName || `${displayName} (${filter.conditionText})`
 }
 
 function matchingFilter(

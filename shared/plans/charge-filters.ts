@@ -1,5 +1,5 @@
 import type { Issue } from '../errors.ts'
-import { type ChargeModel, parseCharge } from '../pricing/charge-models.ts'
+import { filterIssues, type WrittenCharge } from './check-charge.ts'
 import type { ChargeFilterDefinition } from './plan-definition.ts'
 import type { ChargeFilterRequest, FilterConditionRequest } from './plan-request.ts'
 
@@ -12,7 +12,7 @@ export interface MetricFilter {
 interface FilterContext {
   /** The filters of the charge's metric, by id. */
   readonly known: ReadonlyMap<string, MetricFilter>
-  readonly model: ChargeModel
+  readonly charge: WrittenCharge
   readonly loc: Issue['loc']
   readonly issues: Issue[]
 }
@@ -42,12 +42,9 @@ export function defineChargeFilters(
 function definitionOf(
   { conditions, properties, displayName }: ChargeFilterRequest,
   loc: Issue['loc'],
-  { model, issues }: FilterContext,
+  { charge, issues }: FilterContext,
 ): ChargeFilterDefinition {
-  if (!isEmpty(properties)) {
-    const parsed = parseCharge(model, properties, [...loc, 'properties'])
-    if ('issues' in parsed) issues.push(...parsed.issues)
-  }
+  if (!isEmpty(properties)) issues.push(...filterIssues(properties, charge, [...loc, 'properties']))
   return {
     conditions: conditions.map(({ filterId, values }) => ({ filterId: filterId.toLowerCase(), values })),
     properties: properties as Record<string, unknown>,

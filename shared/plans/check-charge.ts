@@ -40,6 +40,24 @@ export function chargeIssues(written: WrittenCharge, loc: Issue['loc']): Issue[]
   return metric === undefined ? issues : [...issues, ...metricIssues(charge, modifiers, { metric, loc })]
 }
 
+/**
+ * Every reason why properties cannot price a part of a charge's usage; `loc` is where they stand. What is wrong with the
+ * charge itself is not told again.
+ */
+export function filterIssues(properties: unknown, charge: WrittenCharge, loc: Issue['loc']): Issue[] {
+  const parsed = parseCharge(charge.chargeModel, properties, loc)
+  if ('issues' in parsed) return [...parsed.issues]
+  const ofCharge = new Set(chargeIssues(charge, []).map(nameOf))
+  // The fields that such issues name are those of the charge.
+  return chargeIssues({ ...charge, properties }, [])
+    .filter((issue) => !ofCharge.has(nameOf(issue)))
+    .map((issue) => ({ ...issue, loc, msg: `${nameOf(issue)} ${issue.msg}` }))
+}
+
+function nameOf({ loc }: Issue): string {
+  return loc.join('.')
+}
+
 /** The event properties whose values checked properties price apart. */
 export function groupKeysOf(properties: unknown): readonly string[] {
   return (properties as GroupKeys).pricing_group_keys ?? []

@@ -95,8 +95,9 @@ function usageComponent(
 ): ComponentDefinition {
   const { chargeModel, properties, displayName, modifiers, filters } = charge
   const known = metric?.filters ?? new Map()
-  const defined = defineChargeFilters(filters, { known, model: chargeModel, loc: [...loc, 'filters'], issues })
-  issues.push(...chargeIssues({ ...charge, hasFilters: filters.length > 0, metric }, loc))
+  const written = { ...charge, hasFilters: filters.length > 0, metric }
+  const defined = defineChargeFilters(filters, { known, charge: written, loc: [...loc, 'filters'], issues })
+  issues.push(...chargeIssues(written, loc))
   return {
     kind: 'usage',
     name: displayName || (metric?.name ?? ''),

@@ -1,6 +1,14 @@
 import { assert, type Issue, validationError } from '../errors.ts'
-import { type ChargedMetric, chargeIssues, groupKeysOf, matrixKeysOf } from '../plans/check-charge.ts'
+import {
+  type ChargedMetric,
+  chargeIssues,
+  groupKeysOf,
+  matrixKeysOf,
+  type WrittenCharge,
+} from '../plans/check-charge.ts'
 import type { ChargeModel } from '../pricing/charge-models.ts'
+import { uncountedKeys } from './counted-keys.ts'
+import { defineFilterOverrides, type FilterOverride, type FilterOverrideRequest } from './filter-overrides.ts'
 
 /** Prices that one subscription has in place of its plan's; the shape of every field is checked already. */
 export interface PriceOverridesRequest {
@@ -17,6 +25,8 @@ export interface ChargeOverrideRequest {
   /** By field name; those left out are the plan's, null takes one away. */
   readonly modifiers: Readonly<Record<string, unknown>>
   readonly displayName: string | null
+  /** Those left out are the plan's. */
+  readonly filters: readonly FilterOverrideRequest[]
 }
 
 /** What a component costs one subscription. Null: as in its plan. */
@@ -27,6 +37,8 @@ export interface PriceOverride {
   /** All that hold, those of the plan included. */
   readonly modifiers: Readonly<Record<string, unknown>> | null
   readonly displayName: string | null
+  /** Those that differ. */
+  readonly filters: readonly FilterOverride[] | null
 }
 
 /** A component of the plan as it was written. */
@@ -34,7 +46,7 @@ export interface OverridableComponent {
   readonly id: string
   readonly kind: string
   readonly chargeModel: ChargeModel | null
-  readonly filters: readonly unknown[]
+  readonly filters: readonly { readonly id: string }[]
   /** Of a charge; null on a fee. */
   readonly metric: (ChargedMetric & { readonly dimensionKeys: readonly string[] }) | null
   readonly properties: Readonly<Record<string, unknown>>
@@ -64,7 +76,7 @@ export function definePriceOverrides(
     : [{ ...NOTHING, priceComponentId: fee.id, amountMinor }, ...ofCharges]
 }
 
-const NOTHING = { amountMinor: null, properties: null, modifiers: null, displayName: null }
+const NOTHING = { amountMinor: null, properties: null, modifiers: null, displayName: null, filters: null }
 
 function refuse(issues: Issue[], loc: Issue['loc'], msg: string, type: string): [] {
   issues.push({ loc, msg, type })
@@ -73,19 +85,25 @@ function refuse(issues: Issue[], loc: Issue['loc'], msg: string, type: string): 
 
 function chargeOverride(
   component: OverridableComponent,
-  { properties, modifiers: changed, displayName }: ChargeOverrideRequest,
+  { properties, modifiers: changed, displayName, filters }: ChargeOverrideRequest,
   loc: Issue['loc'],
   issues: Issue[],
 ): PriceOverride {
+  const { id, chargeModel, metric } = component
+  assert(chargeModel !== null && metric !== null, `the charge ${id} has no model or no metric`)
   const modifiers = changedModifiers(component.modifiers, changed)
-  const priced = properties ?? component.properties
-  issues.push(...faultsOf(component, { properties: priced, modifiers }, loc))
+  const written = { chargeModel, metric, modifiers, properties: properties ?? component.properties }
+  const charge = { ...written, hasFilters: component.filters.length > 0 }
+  issues.push(...faultsOf(charge, metric, loc))
+  const overridden = { written: charge, filters: component.filters, dimensionKeys: metric.dimensionKeys }
+  const ofFilters = defineFilterOverrides(filters, overridden, { loc: [...loc, 'filters'], issues })
   return {
-    priceComponentId: component.id,
+    priceComponentId: id,
     amountMinor: null,
     properties: properties ?? null,
     modifiers: Object.keys(changed).length === 0 ? null : modifiers,
     displayName,
+    filters: ofFilters.length === 0 ? null : ofFilters,
   }
 }
 
@@ -97,26 +115,14 @@ function changedModifiers(
 }
 
 function faultsOf(
-  { id, chargeModel, filters, metric }: OverridableComponent,
-  prices: { readonly properties: unknown; readonly modifiers: Readonly<Record<string, unknown>> },
+  charge: WrittenCharge,
+  metric: { readonly dimensionKeys: readonly string[] },
   loc: Issue['loc'],
 ): Issue[] {
-  assert(chargeModel !== null && metric !== null, `the charge ${id} has no model or no metric`)
-  const issues = chargeIssues({ chargeModel, metric, hasFilters: filters.length > 0, ...prices }, loc)
+  const issues = chargeIssues(charge, loc)
   if (issues.length > 0) return issues
   return [
-    ...unknownKeys(groupKeysOf(prices.properties), metric, [...loc, 'properties', 'pricing_group_keys']),
-    ...unknownKeys(matrixKeysOf(prices.modifiers), metric, [...loc, 'matrix', 'dimensions']),
+    ...uncountedKeys(groupKeysOf(charge.properties), metric, [...loc, 'properties', 'pricing_group_keys']),
+    ...uncountedKeys(matrixKeysOf(charge.modifiers), metric, [...loc, 'matrix', 'dimensions']),
   ]
-}
-
-// Usage is kept apart by the properties that plans price by.
-function unknownKeys(
-  keys: readonly string[],
-  { dimensionKeys }: { readonly dimensionKeys: readonly string[] },
-  loc: Issue['loc'],
-): Issue[] {
-  if (keys.every((key) => dimensionKeys.includes(key))) return []
-  const msg = `must be among what plans price the metric by: ${dimensionKeys.join(', ') || 'nothing'}`
-  return [{ loc, msg, type: 'unknown' }]
 }

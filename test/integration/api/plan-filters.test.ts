@@ -118,6 +118,17 @@ describe('filters of a charge', () => {
     ])
   })
 
+  test('prices that depend on single events are refused where a modifier of the charge works on units', async () => {
+    const properties = { rate: '1', per_transaction_max_amount: '5' }
+    const filters = [{ billable_metric_filter_id: region, properties }]
+    const charge = { billable_metric_id: metricId, charge_model: 'percentage', properties: { rate: '2' }, filters }
+    const fields = { code: 'x', name: 'X', interval: 'monthly', charges: [{ ...charge, free_units: '3' }] }
+    const { status, body } = await client.post('/plans/', fields)
+    const msg = 'free_units does not go with a price that depends on single events'
+    const loc = ['body', 'charges', 0, 'filters', 0, 'properties']
+    expect([status, body.detail]).toEqual([422, [{ loc, msg, type: 'not_combinable' }]])
+  })
+
   test('every fault is named at its place', async () => {
     const eu = { billable_metric_filter_id: region, values: ['eu'], properties: { amount: '1' } }
     const answer = await planWith('x', [

@@ -274,6 +274,41 @@ describe('prices of its own', () => {
     const places = answer.body.detail.map(({ loc }: { loc: unknown[] }) => loc.join('.'))
     expect(places).toEqual([`body.price_overrides.charges.0.${place}`])
   })
+
+  test('those of filters are answered as they were written, and refused where they stand', async () => {
+    const metric = await client.post('/billable_metrics', { code: 'zoned', name: 'Zoned', aggregation: 'count' })
+    const region = await client.post('/billable_metrics/zoned/filters', { key: 'region', values: ['eu', 'us'] })
+    const filters = [{ billable_metric_filter_id: region.body.id, values: ['eu'], properties: { amount: '2' } }]
+    const priced = {
+      billable_metric_id: metric.body.id,
+      charge_model: 'standard',
+      properties: { amount: '1' },
+      filters,
+    }
+    const fields = { code: 'zoned', name: 'Zoned', interval: 'monthly', charges: [priced] }
+    const [{ id, filters: sold }] = (await client.post('/plans/', fields)).body.charges
+    const override = (...entries: object[]) => ({ amount_cents: null, charges: [{ id, filters: entries }] })
+    const filter = { id: sold[0].id, properties: { amount: 0.5 }, invoice_display_name: 'Europe' }
+    const created = await subscribe({ plan_code: 'zoned', external_id: 'zoned', price_overrides: override(filter) })
+    const answered = { id, properties: null, invoice_display_name: null, filters: [filter] }
+    expect(created.body.price_overrides).toEqual({ amount_cents: null, charges: [answered] })
+    expect((await client.get('/subscriptions/zoned')).body).toEqual(created.body)
+    const faulty = [
+      { ...filter, id: metric.body.id },
+      { ...filter, properties: { amount: '1', package_size: 3 } },
+      filter,
+    ]
+    const refused = await subscribe({ plan_code: 'zoned', price_overrides: override(...faulty) })
+    const loc = ['body', 'price_overrides', 'charges', 0, 'filters']
+    expect([refused.status, refused.body.detail]).toEqual([
+      422,
+      [
+        { loc: [...loc, 0, 'id'], msg: 'the charge has no filter with this id', type: 'unknown' },
+        { loc: [...loc, 1, 'properties', 'package_size'], msg: expect.any(String), type: 'extra_forbidden' },
+        { loc: [...loc, 2, 'id'], msg: 'is given twice', type: 'duplicate' },
+      ],
+    ])
+  })
 })
 
 describe('test clocks', () => {

@@ -9,7 +9,7 @@ afterEach(() => fixture.close())
 async function charge(override: Partial<ChargeOverrideRequest>): Promise<ChargeOverrideRequest> {
   const plan = await fixture.within((transaction) => requirePlan(transaction, fixture.organizationId, 'pro'))
   const id = plan.components.find(({ kind }) => kind === 'usage')?.id ?? ''
-  return { id, properties: undefined, modifiers: {}, displayName: null, ...override }
+  return { id, properties: undefined, modifiers: {}, displayName: null, filters: [], ...override }
 }
 
 async function lines(customer: string): Promise<string[]> {

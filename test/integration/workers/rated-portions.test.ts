@@ -19,6 +19,11 @@ interface Line {
   adjustments: { kind: string; amount: string }[]
 }
 
+interface SoldCharge {
+  id: string
+  filters: { id: string }[]
+}
+
 let sent = 0
 function event(properties: object, about: object = {}) {
   sent += 1
@@ -132,6 +137,52 @@ describe('filters', () => {
     await vi.waitFor(async () => expect(show(await usageLines(client, subscription))).toEqual(expected), 10_000)
     expect(show(await invoiceLines(client))).toEqual(expected)
   })
+})
+
+test('filters of a charge cost one subscription what it was promised, also when the plan has other prices by then', async () => {
+  const { client, metricId, region, size } = await scene()
+  const filters = [
+    { billable_metric_filter_id: region, values: ['eu'], properties: { amount: '5' } },
+    { billable_metric_filter_id: region, values: ['us'], properties: { amount: '7' }, invoice_display_name: 'US' },
+    { billable_metric_filter_id: size, values: ['l'] },
+  ]
+  const charge = { billable_metric_id: metricId, charge_model: 'standard', properties: { amount: '1' }, filters }
+  const plan = { code: 'pro', name: 'Pro', interval: 'monthly', charges: [charge] }
+  const [sold] = (await client.create('/plans/', plan))['charges'] as unknown as SoldCharge[]
+  const [eu, us] = sold?.filters ?? []
+  const overridden = [
+    { id: eu?.id, properties: { amount: '0.5' }, invoice_display_name: null },
+    { id: us?.id, properties: {}, invoice_display_name: 'United States' },
+  ]
+  const price_overrides = { charges: [{ id: sold?.id, invoice_display_name: 'Compute', filters: overridden }] }
+  await client.create('/customers', { external_id: 'list' })
+  const own = { external_customer_id: 'acme', plan_code: 'pro', price_overrides }
+  const { id } = await client.create('/subscriptions', own)
+  const list = await client.create('/subscriptions', { external_customer_id: 'list', plan_code: 'pro' })
+  const sellDearer = { charges: [{ ...charge, properties: { amount: '100' }, filters: [] }] }
+  expect((await client.patch('/plans/pro', sellDearer)).status).toBe(200)
+  const used = [{ region: 'eu' }, { region: 'us' }, { size: 'l' }, {}]
+  await client.send(
+    ['acme', 'list'].flatMap((external_customer_id) =>
+      used.map((properties) => event({ hours: 10, ...properties }, { external_customer_id })),
+    ),
+  )
+  const expected = [
+    'Compute (region: eu): 10 → 500',
+    'United States: 10 → 1000',
+    'Compute (size: l): 10 → 1000',
+    'Compute: 10 → 1000',
+  ]
+  expect(show(await usageLines(client, id))).toEqual(expected)
+  const planned = ['Hours (region: eu): 10 → 5000', 'US: 10 → 7000', 'Hours (size: l): 10 → 1000', 'Hours: 10 → 1000']
+  expect(show(await usageLines(client, list.id))).toEqual(planned)
+  const projected = await client.get(`/subscriptions/${id}/projected_usage`)
+  expect(projected.body.lines.map(({ description }: Line) => description)).toEqual(
+    expected.map((line) => line.split(': 10')[0]),
+  )
+  await client.advanceTo('2026-02-02T00:00:00Z')
+  const { body } = await client.get('/invoices?status=finalized&external_customer_id=acme')
+  expect(show(body.data[0].lines.filter(({ kind }: Line) => kind === 'usage'))).toEqual(expected)
 })
 
 describe('groups', () => {
