@@ -1,8 +1,7 @@
 import { readConfig } from '../shared/config.ts'
+import { STOP_WITHIN_MS } from '../shared/stopping.ts'
 import { createLogger } from './log.ts'
 import { startWebProcess } from './web-process.ts'
-
-const STOP_WITHIN_MS = 10_000
 
 try {
   const config = readConfig(process.env)

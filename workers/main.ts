@@ -3,6 +3,7 @@ import { createConnection, createPool } from '../db/connection.ts'
 import { openQueueBackend } from '../queues/backend.ts'
 import { Producer } from '../queues/producer.ts'
 import { readConfig } from '../shared/config.ts'
+import { STOP_WITHIN_MS } from '../shared/stopping.ts'
 import { webhookSettings } from '../shared/webhooks/webhook-settings.ts'
 import { runWorker } from './run-worker.ts'
 import { WORKERS } from './workers.ts'
@@ -30,14 +31,12 @@ const stops = await Promise.all(
 )
 log.info({ workers: names, queues: backend.kind }, 'working')
 
-/** Whoever stops us waits ten seconds. What is cut short, or waits for a queue that is away, is taken up again later. */
-const STOP_WITHIN_MS = 8_000
-
 let stopping = false
 async function stop(signal: string): Promise<void> {
   if (stopping) return
   stopping = true
   log.info({ signal }, 'finishing the running jobs')
+  // What is cut short, or waits for a queue that is away, is taken up again later.
   setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref()
   await Promise.all(stops.map((stopWorker) => stopWorker()))
   await context.producer.close()

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { KILL_AFTER_MS } from '../../shared/stopping.ts'
 import type { ProcessLine } from './procfile.ts'
 
-const STOP_LIMIT_MS = 10_000
 const LEAVE_WITH_PARENT = new URL('./leave-with-parent.ts', import.meta.url).href
 
 /** Something that runs under a process id until it ends or is stopped. */
@@ -53,7 +53,7 @@ export function startProcess({ line, folder, environment, onLine }: ProcessStart
 
 async function stop(pid: number, exited: Promise<string>): Promise<void> {
   send(pid, 'SIGTERM')
-  const timer = setTimeout(() => send(-pid, 'SIGKILL'), STOP_LIMIT_MS)
+  const timer = setTimeout(() => send(-pid, 'SIGKILL'), KILL_AFTER_MS)
   await exited
   clearTimeout(timer)
 }
