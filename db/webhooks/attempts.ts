@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { AttemptOutcome, AttemptVerdict } from '../../shared/webhooks/judge-attempt.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { instantValue } from '../instant.ts'
+import { announce } from '../outbox.ts'
 import type { ClaimedDelivery } from './due-deliveries.ts'
 
 /** What is to be written down of an attempt that is over. */
@@ -14,10 +15,10 @@ export interface FinishedAttempt {
   readonly giveUpBefore: Temporal.Instant
 }
 
-/** Writes down how an attempt went, for its delivery and its endpoint. */
-export async function saveAttempt(transaction: OrganizationTransaction, attempt: FinishedAttempt): Promise<void> {
+/** Writes down how an attempt went, for its delivery and its endpoint. Answers whether that disabled the endpoint. */
+export async function saveAttempt(transaction: OrganizationTransaction, attempt: FinishedAttempt): Promise<boolean> {
   // In the order in which deleting an endpoint locks.
-  await saveEndpointHealth(transaction, attempt)
+  const isDisabled = await saveEndpointHealth(transaction, attempt)
   await saveDelivery(transaction, attempt)
   const { claimed, outcome, finishedAt } = attempt
   await transaction
@@ -26,6 +27,7 @@ export async function saveAttempt(transaction: OrganizationTransaction, attempt:
     .where('organizationId', '=', claimed.organizationId)
     .where('id', '=', claimed.attemptId)
     .execute()
+  return isDisabled
 }
 
 async function saveDelivery(
@@ -53,19 +55,26 @@ async function saveDelivery(
 async function saveEndpointHealth(
   transaction: OrganizationTransaction,
   { claimed, verdict, finishedAt, giveUpBefore }: FinishedAttempt,
-): Promise<void> {
+): Promise<boolean> {
   const ofEndpoint = transaction
     .updateTable('webhookEndpoints')
     .where('organizationId', '=', claimed.organizationId)
     .where('id', '=', claimed.endpointId)
   if (verdict.endpoint === 'healthy') {
     await ofEndpoint.set({ failingSince: null }).where('failingSince', 'is not', null).execute()
-    return
+    return false
   }
   await ofEndpoint.set({ failingSince: finishedAt.toString() }).where('failingSince', 'is', null).execute()
-  await ofEndpoint
+  const { numUpdatedRows } = await ofEndpoint
     .set({ enabled: false, disabledReason: verdict.endpoint, updatedAt: sql`now()` })
     .where('enabled', '=', true)
     .$if(verdict.endpoint === 'failing', (query) => query.where('failingSince', '<', instantValue(giveUpBefore)))
-    .execute()
+    .executeTakeFirstOrThrow()
+  if (numUpdatedRows === 0n) return false
+  await announce(transaction, {
+    organizationId: claimed.organizationId,
+    topic: 'webhook_endpoint.disabled',
+    payload: { webhook_endpoint_id: claimed.endpointId },
+  })
+  return true
 }

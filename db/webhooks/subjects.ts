@@ -65,6 +65,14 @@ export const SUBJECTS: Readonly<Record<string, LoadSubjects>> = {
       .where('s.organizationId', '=', organizationId)
       .where('s.id', 'in', ids)
       .execute(),
+  // Without its URL, which may hold a secret that other receivers have no business with.
+  webhook_endpoint: (transaction, organizationId, ids) =>
+    transaction
+      .selectFrom('webhookEndpoints')
+      .select(['id', 'description', 'disabledReason', 'failingSince'])
+      .where('organizationId', '=', organizationId)
+      .where('id', 'in', ids)
+      .execute(),
 }
 
 const SAMPLE_SIZE = 5

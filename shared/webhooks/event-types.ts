@@ -14,6 +14,7 @@ export const WEBHOOK_EVENT_TYPES = [
   'subscription.created',
   'subscription.ended',
   'subscription.trial_ended',
+  'webhook_endpoint.disabled',
 ] as const
 
 export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number]

@@ -19,7 +19,7 @@ export async function deliver(claimed: ClaimedDelivery, { connection, webhooks, 
   const outcome = await send(claimed, webhooks)
   const now = realNow()
   const verdict = judgeAttempt(outcome, { failures: claimed.failures, now, chance: Math.random() })
-  await withOrganization(connection, claimed.organizationId, (transaction) =>
+  const isDisabled = await withOrganization(connection, claimed.organizationId, (transaction) =>
     saveAttempt(transaction, {
       claimed,
       outcome,
@@ -30,6 +30,7 @@ export async function deliver(claimed: ClaimedDelivery, { connection, webhooks, 
   )
   const { organizationId, messageId, endpointId } = claimed
   log.info({ organizationId, messageId, endpointId, ...outcome, delivery: verdict.delivery }, 'webhook sent')
+  if (isDisabled) log.warn({ organizationId, endpointId, reason: verdict.endpoint }, 'webhook endpoint disabled')
 }
 
 async function send(claimed: ClaimedDelivery, settings: WebhookSettings): Promise<AttemptOutcome> {

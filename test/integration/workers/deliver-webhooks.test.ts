@@ -53,8 +53,8 @@ async function messageOf(client: ApiClient, filter = '') {
   return body.data[0]
 }
 
-const deliveryStatus = (client: ApiClient, expected: string) =>
-  expect.poll(async () => (await messageOf(client))?.deliveries[0]?.status, SOON).toBe(expected)
+const deliveryStatus = (client: ApiClient, expected: string, filter = '') =>
+  expect.poll(async () => (await messageOf(client, filter))?.deliveries[0]?.status, SOON).toBe(expected)
 
 /** Time passes for everything that waits, without anybody waiting for it. */
 async function makeDue(): Promise<void> {
@@ -258,12 +258,15 @@ test('an endpoint that says it is gone gets nothing more', async () => {
   const { client, path, endpoint } = await subscriber()
   receiver.answer(path, 410)
   await client.post('/customers', { external_id: 'c' })
-  await deliveryStatus(client, 'failed')
+  const ofCustomers = '&type=customer.created'
+  await deliveryStatus(client, 'failed', ofCustomers)
   const { body } = await client.get(`/webhook_endpoints/${endpoint.id}`)
   expect(body).toMatchObject({ enabled: false, disabled_reason: 'gone' })
   await client.post('/customers', { external_id: 'd' })
-  await expect.poll(async () => (await client.get('/webhook_messages')).body.data.length, SOON).toBe(2)
-  expect((await messageOf(client)).deliveries).toEqual([])
+  await expect
+    .poll(async () => (await client.get(`/webhook_messages?limit=9${ofCustomers}`)).body.data.length, SOON)
+    .toBe(2)
+  expect((await messageOf(client, ofCustomers)).deliveries).toEqual([])
   expect(receiver.received(path)).toHaveLength(1)
 })
 
@@ -282,7 +285,39 @@ test('an endpoint where nothing has arrived for five days is disabled; enabled a
   receiver.answer(path, 200)
   await makeDue()
   await client.patch(`/webhook_endpoints/${endpoint.id}`, { enabled: true })
-  await deliveryStatus(client, 'delivered')
+  await deliveryStatus(client, 'delivered', '&type=customer.created')
+})
+
+test('that an endpoint was given up is told to the others, once, and not to itself', async () => {
+  const { client, path } = await subscriber()
+  const { path: failing, endpoint } = await addEndpoint(client, { description: 'Billing', event_types: null })
+  receiver.answer(failing, 500)
+  await client.post('/customers', { external_id: 'c' })
+  await arrived(failing, 1)
+  const failingSince = '2026-01-02T03:04:05Z'
+  await expect
+    .poll(async () => (await client.get(`/webhook_endpoints/${endpoint.id}`)).body.failing_since, SOON)
+    .not.toBeNull()
+  await owner.query('update webhook_endpoints set failing_since = $1 where id = $2', [failingSince, endpoint.id])
+  await makeDue()
+  await arrived(path, 2)
+  expect(JSON.parse(receiver.received(path)[1]?.body ?? '')).toEqual({
+    type: 'webhook_endpoint.disabled',
+    timestamp: expect.any(String),
+    data: {
+      webhook_endpoint_id: endpoint.id,
+      description: 'Billing',
+      disabled_reason: 'failing',
+      failing_since: failingSince,
+    },
+  })
+  expect(receiver.received(failing)).toHaveLength(2)
+  // By hand it is no news.
+  await client.patch(`/webhook_endpoints/${endpoint.id}`, { enabled: true })
+  await client.patch(`/webhook_endpoints/${endpoint.id}`, { enabled: false })
+  await client.post('/customers', { external_id: 'd' })
+  await arrived(path, 3)
+  expect(JSON.parse(receiver.received(path)[2]?.body ?? '').type).toBe('customer.created')
 })
 
 test('endpoints that do not answer hold up no other', async () => {
