@@ -20,7 +20,7 @@ export async function listUnrelayed(
 
 /**
  * Marks announcements as relayed and, in the same transaction, hands to the endpoints what they may hear of. They stay
- * as the record of what happened. Answers with the number of messages made.
+ * for a while as the record of what happened. Answers with the number of messages made.
  */
 export async function markRelayed(connection: Connection, ids: readonly string[]): Promise<number> {
   if (ids.length === 0) return 0

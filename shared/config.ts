@@ -18,6 +18,8 @@ export interface Config {
   readonly secret: string
   /** `allow` lets webhook endpoints be on this machine or in a private network. */
   readonly webhookPrivateAddresses: 'refuse' | 'allow'
+  /** Messages that arrived everywhere, and announcements that were relayed, are deleted when they are older. */
+  readonly webhookRetentionDays: number
   readonly logLevel: string
 }
 
@@ -35,6 +37,7 @@ export function readConfig(environment: Environment): Config {
     port: integer(environment, 'PORT', { fallback: 3000, least: 0, most: 65_535 }),
     secret: required(environment, 'TABKEEPER_SECRET', 'the output of: openssl rand -hex 32'),
     webhookPrivateAddresses: oneOf(environment, 'WEBHOOK_PRIVATE_ADDRESSES', ['refuse', 'allow']),
+    webhookRetentionDays: integer(environment, 'WEBHOOK_RETENTION_DAYS', { fallback: 30, least: 1, most: 3650 }),
     logLevel: environment['LOG_LEVEL'] ?? 'info',
   }
 }
