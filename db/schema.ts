@@ -260,7 +260,7 @@ export interface Database {
     since: NullableInstant
     announcedAt: NullableInstant
   }
-  touchedCustomers: OfOrganization & { customerId: number; touchedAt: Instant }
+  touchedCustomers: OfOrganization & { customerId: number; touchedAt: Instant; earliestAt: NullableInstant }
   runningCharges: OfOrganization & {
     customerId: number
     subscriptionId: string

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg'
 import type { CountedMetric } from '../../shared/metering/count-event.ts'
+import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import { COUNTED_METRIC_COLUMNS } from './counted-metric-columns.ts'
 import { ARRIVALS_PER_TRANSACTION, COUNTING_LOCK } from './counting-lock.ts'
 
@@ -86,16 +87,22 @@ export async function findUnknownSubscriptions(
   return new Set(rows.map((row) => Number(row.position) - 1))
 }
 
-/** Marks customers whose running charges no longer tell what they have used. Ids must be sorted. */
+/** Marks customers whose charges no longer tell what they have used, with the earliest time whose usage has changed. */
 export async function touchCustomers(
   client: PoolClient,
   organizationId: number,
-  customerIds: readonly number[],
+  /** Microseconds since the epoch, by customer. */
+  earliestMicros: ReadonlyMap<number, number>,
 ): Promise<void> {
+  if (earliestMicros.size === 0) return
+  // In the order of their ids, so that two transactions never wait for each other in a circle.
+  const touched = [...earliestMicros].sort(([one], [other]) => one - other)
   await client.query(
-    `insert into touched_customers (customer_id, organization_id, touched_at)
-     select customer_id, $1, now() from unnest($2::integer[]) as touched (customer_id)
-     on conflict (customer_id) do update set touched_at = excluded.touched_at`,
-    [organizationId, customerIds],
+    `insert into touched_customers as mark (customer_id, organization_id, touched_at, earliest_at)
+     select customer_id, $1, now(), earliest_at
+     from unnest($2::integer[], $3::timestamptz[]) as touched (customer_id, earliest_at)
+     on conflict (customer_id) do update
+       set touched_at = excluded.touched_at, earliest_at = least(mark.earliest_at, excluded.earliest_at)`,
+    [organizationId, touched.map(([customerId]) => customerId), touched.map(([, micros]) => isoOfMicros(micros))],
   )
 }

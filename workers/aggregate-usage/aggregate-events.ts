@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from 'pg'
 import { inTransaction } from '../../db/transaction.ts'
 import { countEvents } from '../../db/usage/count-events.ts'
+import { earliestMicros } from '../../db/usage/earliest-micros.ts'
 import { claimEventKeys, findContentConflicts } from '../../db/usage/event-keys.ts'
 import {
   findUnknownSubscriptions,
@@ -40,12 +41,7 @@ export async function aggregateEvents(
       ...newEvents.filter((event) => !event.registered).map((event) => unprocessed(event, 'customer_not_found')),
       ...(await contentConflicts(client, organizationId, [...known, ...resent])),
     ])
-    const touched = new Set(newEvents.map((event) => event.customerId))
-    await touchCustomers(
-      client,
-      organizationId,
-      [...touched].sort((left, right) => left - right),
-    )
+    await touchCustomers(client, organizationId, earliestMicros(newEvents))
   })
 }
 

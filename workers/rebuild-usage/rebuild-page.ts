@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import { inTransaction } from '../../db/transaction.ts'
 import { countEvents } from '../../db/usage/count-events.ts'
+import { earliestMicros } from '../../db/usage/earliest-micros.ts'
 import { touchCustomers } from '../../db/usage/ingest-references.ts'
 import {
   deleteOutdatedSeries,
@@ -48,7 +49,7 @@ export async function rebuildPage(pool: Pool, organizationId: number, metricId: 
     const readKeys = events.map(({ eventKey }) => eventKey)
     const countedKeys = readKeys.filter((key) => !uncounted.has(key))
     await deleteOvercome(client, organizationId, { customerId, metricId, readKeys, countedKeys })
-    if (events.length > 0) await touchCustomers(client, organizationId, [customerId])
+    await touchCustomers(client, organizationId, earliestMicros(events))
     await deleteOutdatedSeries(client, organizationId, { metric, customerId })
     const last = events.length < EVENTS_PER_PAGE ? undefined : events.at(-1)
     await saveRebuildProgress(client, organizationId, metricId, { customerId, last })

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import { inTransaction } from '../../db/transaction.ts'
 import { countEvents } from '../../db/usage/count-events.ts'
+import { earliestMicros } from '../../db/usage/earliest-micros.ts'
 import { touchCustomers } from '../../db/usage/ingest-references.ts'
 import { deleteEntries, lockMetricForRecount, lockUncountedEvents, updateEntry } from '../../db/usage/recount.ts'
 
@@ -33,12 +34,7 @@ export async function recountEvents(
       organizationId,
       counted.flatMap((event) => event.entryIds),
     )
-    const touched = [...new Set(counted.map(({ customerId }) => customerId))]
-    await touchCustomers(
-      client,
-      organizationId,
-      touched.sort((left, right) => left - right),
-    )
+    await touchCustomers(client, organizationId, earliestMicros(counted))
     return counted.length
   })
 }

@@ -23,3 +23,23 @@ test('customers of long price lists are priced together, however many charges th
   const charged = await fixture.pool.query('select count(*)::int, sum(amount)::text from running_charges')
   expect(charged.rows).toEqual([{ count: 7000, sum: '10500.0' }])
 })
+
+test('a mark tells the earliest time of the usage that changed, until it is taken', async () => {
+  fixture = await createBillingFixture('2026-02-01T00:00:00Z')
+  await fixture.customer('acme')
+  const earliest = async () => {
+    const { rows } = await fixture.pool.query<{ earliest_at: Temporal.Instant; customer_id: number }>(
+      'select earliest_at, customer_id from touched_customers',
+    )
+    return rows
+  }
+  await fixture.use('acme', 1, '2026-01-20T00:00:00Z')
+  await fixture.use('acme', 1, '2026-01-10T00:00:00.5Z')
+  await fixture.use('acme', 1, '2026-01-30T00:00:00Z')
+  const [mark] = await earliest()
+  expect(mark?.earliest_at.toString()).toBe('2026-01-10T00:00:00.5Z')
+  const ids = [mark?.customer_id ?? 0]
+  await fixture.within((transaction) => priceTouched(transaction, fixture.organizationId, ids))
+  await fixture.use('acme', 1, '2026-01-31T00:00:00Z')
+  expect((await earliest()).map(({ earliest_at }) => earliest_at.toString())).toEqual(['2026-01-31T00:00:00Z'])
+})
