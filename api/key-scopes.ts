@@ -19,7 +19,14 @@ const SCOPES: Readonly<Record<string, KeyScope>> = {
 }
 
 // Routes that heed the customer of a key; every other one would show or change what belongs to all customers.
-const CUSTOMER_ROUTES: ReadonlySet<string> = new Set(['POST /v1/billing/transactions', 'GET /v1/usage'])
+const CUSTOMER_ROUTES: ReadonlySet<string> = new Set([
+  'POST /v1/billing/transactions',
+  'POST /v1/events/estimate_fees',
+  'GET /v1/usage',
+  'GET /v1/subscriptions/:id/current_usage',
+  'GET /v1/subscriptions/:id/projected_usage',
+  'GET /v1/subscriptions/:id/past_usage',
+])
 
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 

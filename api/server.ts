@@ -16,6 +16,7 @@ import { currentUsageRoutes } from './routes/current-usage.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { eventListRoutes } from './routes/event-lists.ts'
 import { eventRoutes } from './routes/events.ts'
+import { feeEstimateRoutes } from './routes/fee-estimates.ts'
 import { healthRoutes } from './routes/health.ts'
 import { invoiceRoutes } from './routes/invoices.ts'
 import { issuerRoutes } from './routes/issuers.ts'
@@ -49,6 +50,7 @@ const ROUTES: readonly Routes[] = [
   currentUsageRoutes,
   pastUsageRoutes,
   eventRoutes,
+  feeEstimateRoutes,
   eventListRoutes,
   usageRoutes,
   unprocessedEventRoutes,

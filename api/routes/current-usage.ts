@@ -44,7 +44,9 @@ export const currentUsageRoutes: Routes = async (server, { context }) => {
     },
     (request) =>
       within(request, async (transaction, id) => {
-        const subscription = await requireSubscription(transaction, id, request.params.id)
+        const subscription = await requireSubscription(transaction, id, request.params.id, {
+          ofCustomer: request.keyCustomerId,
+        })
         return view(subscription, await rateCurrentUsage(transaction, id, subscription))
       }),
   )
@@ -65,7 +67,9 @@ export const currentUsageRoutes: Routes = async (server, { context }) => {
     },
     (request) =>
       within(request, async (transaction, id) => {
-        const subscription = await requireSubscription(transaction, id, request.params.id)
+        const subscription = await requireSubscription(transaction, id, request.params.id, {
+          ofCustomer: request.keyCustomerId,
+        })
         return view(subscription, await rateProjectedUsage(transaction, id, subscription))
       }),
   )

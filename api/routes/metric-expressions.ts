@@ -5,6 +5,7 @@ import { readMetricExpression } from '../../shared/metering/metric-definition.ts
 import { readValue } from '../../shared/metering/metric-expression.ts'
 import { parseUsageEvent, type UsageEvent } from '../../shared/metering/usage-event.ts'
 import type { Routes } from '../context.ts'
+import { unusableText } from '../events/unusable-text.ts'
 import { Code, failures, Input, JsonObject, Output } from '../schemas/common.ts'
 import { ExpressionText } from './billable-metrics.ts'
 
@@ -71,14 +72,8 @@ function readSample(event: Type.Static<typeof SampleEvent>, receivedAtMicros: nu
   return result.event
 }
 
-const FAULTS: Readonly<Record<Unusable['reason'], string>> = {
-  value_missing: 'is not there, or no text, number or truth',
-  value_not_a_number: 'is no number where one is due',
-  expression_failed: 'has no value for this event',
-}
-
-function issueOf({ reason, details: { field, fault } }: Unusable): Issue {
-  const cause = typeof fault === 'string' ? `: ${fault.replaceAll('_', ' ')}` : ''
+function issueOf(unusable: Unusable): Issue {
+  const { field } = unusable.details
   const loc = typeof field === 'string' ? ['body', 'event', ...field.split('.')] : ['body', 'expression']
-  return { loc, msg: `${FAULTS[reason]}${cause}`, type: reason }
+  return { loc, msg: unusableText(unusable), type: unusable.reason }
 }

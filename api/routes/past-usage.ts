@@ -43,7 +43,9 @@ export const pastUsageRoutes: Routes = async (server, { context }) => {
     (request) => {
       const page = pageRequest(request.query)
       return within(request, async (transaction, id) => {
-        const subscription = await requireSubscription(transaction, id, request.params.id)
+        const subscription = await requireSubscription(transaction, id, request.params.id, {
+          ofCustomer: request.keyCustomerId,
+        })
         const invoices = await listPeriodInvoices(transaction, id, { ...page, subscriptionId: subscription.id })
         return pageAnswer(invoices, (invoice) => view(subscription, invoice))
       })

@@ -9,6 +9,7 @@ import type { PriceOverride } from '../../shared/subscriptions/price-overrides.t
 import type { OrganizationTransaction } from '../connection.ts'
 import { listPriceOverrides } from '../subscriptions/price-overrides.ts'
 import { readUsage } from '../usage/read-usage.ts'
+import type { UsageSlice } from '../usage/usage-question.ts'
 import { attributableOf, listSiblings, type Sibling } from './attributable-subscriptions.ts'
 import type { BilledSubscription } from './billed-subscriptions.ts'
 import { type AskedComponent, type ComponentQuestion, questionsOf, windowsOf } from './component-questions.ts'
@@ -52,13 +53,38 @@ export async function loadRatings(
   organizationId: number,
   requests: readonly RatingRequest[],
 ): Promise<readonly LoadedRating[]> {
+  return ratingsOf(await loadUsage(transaction, organizationId, requests))
+}
+
+/** What ratings are made of: the requests, their prices, and the slices that answer their questions. */
+export interface LoadedUsage {
+  readonly requests: readonly RatingRequest[]
+  readonly prices: LoadedPrices
+  readonly asked: readonly AskedOfRequest[]
+  readonly questions: readonly AskedQuestion[]
+  /** Each says by its position which question it answers. */
+  readonly slices: readonly UsageSlice[]
+}
+
+/** Loads what ratings are made of, for who wants to rate it in more than one way. */
+export async function loadUsage(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  requests: readonly RatingRequest[],
+): Promise<LoadedUsage> {
   const prices = await loadPrices(transaction, organizationId, requests)
   const asked = requests.flatMap((request, place) => askedComponents(request, place, prices))
   const questions = asked.flatMap((component, place) =>
     component.questions.map((question) => ({ ...question, asked: place })),
   )
+  const slices = await readUsage(transaction, organizationId, questions)
+  return { requests, prices, asked, questions, slices }
+}
+
+/** The ratings of what was loaded, in the order of the requests. */
+export function ratingsOf({ requests, prices, asked, questions, slices }: LoadedUsage): readonly LoadedRating[] {
   const answers = Map.groupBy(
-    (await readUsage(transaction, organizationId, questions)).flatMap((slice): AskedSlice[] => {
+    slices.flatMap((slice): AskedSlice[] => {
       const question = questions[slice.position]
       return question === undefined ? [] : [{ ...slice, ...pick(question) }]
     }),
@@ -112,12 +138,14 @@ function askedComponents(request: RatingRequest, place: number, prices: LoadedPr
   })
 }
 
-interface AskedSlice extends AnsweredSlice {
-  /** The place of the component that asked. */
+interface AskedQuestion extends ComponentQuestion {
+  /** The place of the component that asks. */
   readonly asked: number
 }
 
-function pick({ asked, carried, window }: ComponentQuestion & { asked: number }) {
+type AskedSlice = AnsweredSlice & Pick<AskedQuestion, 'asked'>
+
+function pick({ asked, carried, window }: AskedQuestion) {
   return { asked, carried, window }
 }
 

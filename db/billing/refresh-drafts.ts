@@ -6,7 +6,7 @@ import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { type BilledSubscription, listBilledSubscriptions } from './billed-subscriptions.ts'
 import type { LockedDraft } from './finalize-invoices.ts'
-import { type LoadedRating, loadRatings, requireComponent } from './load-rating.ts'
+import { type LoadedRating, loadRatings, type RatingRequest, requireComponent } from './load-rating.ts'
 import { type RefreshedDraft, updateDrafts } from './write-invoices.ts'
 
 /**
@@ -18,12 +18,8 @@ export async function refreshDrafts(
   organizationId: number,
   drafts: readonly LockedDraft[],
 ): Promise<ReadonlyMap<string, InvoiceTotals>> {
-  const subscriptions = await subscriptionsOf(transaction, organizationId, drafts)
-  const ratings = await loadRatings(
-    transaction,
-    organizationId,
-    drafts.map((draft) => ({ ...ratedPeriod(draft, subscriptions), advancePeriod: undefined })),
-  )
+  const requests = await draftRequests(transaction, organizationId, drafts)
+  const ratings = await loadRatings(transaction, organizationId, requests)
   const fees = await listFees(transaction, organizationId, drafts)
   const refreshed = drafts.map((draft, index): RefreshedDraft => {
     const rating = ratings[index]
@@ -33,6 +29,18 @@ export async function refreshDrafts(
   await updateDrafts(transaction, organizationId, refreshed)
   return new Map(refreshed.map(({ id, totals }) => [id, totals]))
 }
+
+/** What is to be rated of the usage of drafts, in their order. */
+export async function draftRequests(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  drafts: readonly BilledDraft[],
+): Promise<RatingRequest[]> {
+  const subscriptions = await subscriptionsOf(transaction, organizationId, drafts)
+  return drafts.map((draft) => ({ ...ratedPeriod(draft, subscriptions), advancePeriod: undefined }))
+}
+
+type BilledDraft = Pick<LockedDraft, 'id' | 'subscriptionId' | 'kind' | 'periodStart' | 'periodEnd' | 'timeZone'>
 
 function refreshedDraft(
   { id, customerId, currency }: LockedDraft,
@@ -57,14 +65,14 @@ function refreshedDraft(
 async function subscriptionsOf(
   transaction: OrganizationTransaction,
   organizationId: number,
-  drafts: readonly LockedDraft[],
+  drafts: readonly BilledDraft[],
 ): Promise<ReadonlyMap<string, BilledSubscription>> {
   const ids = new Set(drafts.map(({ subscriptionId }) => subscriptionId).filter((id) => id !== null))
   const subscriptions = await listBilledSubscriptions(transaction, organizationId, [...ids])
   return new Map(subscriptions.map((subscription) => [subscription.id, subscription]))
 }
 
-function ratedPeriod(draft: LockedDraft, subscriptions: ReadonlyMap<string, BilledSubscription>) {
+function ratedPeriod(draft: BilledDraft, subscriptions: ReadonlyMap<string, BilledSubscription>) {
   const subscription = subscriptions.get(draft.subscriptionId ?? '')
   assert(subscription !== undefined, `draft ${draft.id} has no subscription`)
   // What is billed at the start of a subscription has no usage behind it.

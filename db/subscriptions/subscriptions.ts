@@ -81,14 +81,16 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /**
  * The subscription of an id or external id. An external id may have been used again: the live subscription counts,
- * else the one created last.
+ * else the one created last. Given a customer, those of others are not found.
  */
 export async function requireSubscription(
   transaction: OrganizationTransaction,
   organizationId: number,
   reference: string,
+  { ofCustomer = null }: { ofCustomer?: string | null } = {},
 ): Promise<Subscription> {
   const subscription = await selectSubscriptions(transaction, organizationId)
+    .$if(ofCustomer !== null, (rows) => rows.where('c.externalId', '=', ofCustomer ?? ''))
     .where((where) =>
       where.or([
         where('s.externalId', '=', reference),

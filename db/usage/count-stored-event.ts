@@ -15,20 +15,28 @@ export interface StoredEventRow {
 }
 
 /** What a stored event adds to a metric, by the rule that fills the rollups; undefined when it adds nothing. */
-export function countStoredEvent(
-  row: StoredEventRow,
-  metric: UsageMetric,
-): { readonly part: UsagePart; readonly value: CountedValue } | undefined {
-  const timestampMicros = microsOfInstant(row.timestamp)
+export function countStoredEvent(row: StoredEventRow, metric: UsageMetric): CountedUsage | undefined {
+  const amountMinor = row.amountMinor === null ? null : decimal(row.amountMinor)
   const properties = parseExactJson(row.properties) as Record<string, unknown>
-  const contribution = contributionOf({ code: metric.eventCode, timestampMicros, properties }, metric)
+  const event = { timestampMicros: microsOfInstant(row.timestamp), amountMinor, properties }
+  return countReadEvent({ ...event, arrival: BigInt(row.arrival) }, metric)
+}
+
+/** What one event adds: to the sums, and as an event that prices may look at. */
+export interface CountedUsage {
+  readonly part: UsagePart
+  readonly value: CountedValue
+}
+
+/** The same of an event whose code is that of the metric, wherever it comes from. */
+export function countReadEvent(
+  { arrival, ...event }: Omit<CountedValue, 'value'> & { readonly arrival: bigint },
+  metric: UsageMetric,
+): CountedUsage | undefined {
+  const contribution = contributionOf({ code: metric.eventCode, ...event }, metric)
   if (!('value' in contribution)) return undefined
   const { value } = contribution
   // A distinct count's value is an item; what adds up is that there was one.
   const added = decimal(metric.aggregation === 'unique_count' ? '1' : value)
-  const amountMinor = row.amountMinor === null ? null : decimal(row.amountMinor)
-  return {
-    part: partOfEvent(added, timestampMicros, BigInt(row.arrival)),
-    value: { value, timestampMicros, amountMinor, properties },
-  }
+  return { part: partOfEvent(added, event.timestampMicros, arrival), value: { ...event, value } }
 }
