@@ -1,25 +1,55 @@
 import { isUtf8 } from 'node:buffer'
+import { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import { type Issue, validationError } from '../shared/errors.ts'
+import { AppError, type Issue, validationError } from '../shared/errors.ts'
 import { parseExactJson } from '../shared/json/exact-json.ts'
 
-/** The largest request body that is read. */
-export const BODY_LIMIT_BYTES = 16 * 1024 * 1024
+/** The largest request body that is read whole, decompressed. */
+const BODY_LIMIT_BYTES = 16 * 1024 * 1024
 
 /** JSON bodies keep the source text of their numbers; an empty body counts as none. */
 export function registerJsonBody(server: FastifyInstance): void {
   server.removeAllContentTypeParsers()
-  server.addContentTypeParser(
-    /^application\/(?:[\w.+-]+\+)?json\b/,
-    { parseAs: 'buffer', bodyLimit: BODY_LIMIT_BYTES },
-    (_request, body: Buffer, done) => {
+  server.addContentTypeParser(/^application\/(?:[\w.+-]+\+)?json\b/, (request, payload, done) => {
+    if (Number(request.headers['content-length']) > BODY_LIMIT_BYTES) return done(bodyTooLarge())
+    readWhole(payload, (error, body) => {
+      if (body === undefined) return done(error)
       try {
         done(null, parseBody(body))
-      } catch (error) {
-        done(error as Error)
+      } catch (parseError) {
+        done(parseError as Error)
       }
-    },
-  )
+    })
+  })
+}
+
+// By events and not by iteration, which costs several turns of the event loop for a body of one piece.
+function readWhole(payload: Readable, done: (error: Error | null, body?: Buffer) => void): void {
+  const pieces: Buffer[] = []
+  let bytes = 0
+  const finish = (error?: Error) => {
+    payload.off('data', onPiece).off('end', finish).off('error', finish)
+    const [only = EMPTY] = pieces
+    if (error === undefined) done(null, pieces.length > 1 ? Buffer.concat(pieces, bytes) : only)
+    else done(error)
+  }
+  const onPiece = (piece: Buffer) => {
+    bytes += piece.length
+    pieces.push(piece)
+    if (bytes <= BODY_LIMIT_BYTES) return
+    // Without a reader a decompressor would go on inflating; a request must live on until it is answered.
+    if (payload instanceof IncomingMessage) payload.pause()
+    else payload.destroy()
+    finish(bodyTooLarge())
+  }
+  payload.on('data', onPiece).on('end', finish).on('error', finish)
+}
+
+const EMPTY = Buffer.alloc(0)
+
+function bodyTooLarge(): AppError {
+  return new AppError('payload_too_large', 'the body is larger than 16 MiB; send it in parts')
 }
 
 function parseBody(body: Buffer): unknown {

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, type ErrorCode } from '../shared/errors.ts'
 import { isUnreachable } from '../shared/unreachable.ts'
+import { corruptBodyError } from './compressed-body.ts'
 
 /** Answers a URL that cannot be read, which the framework finds before any route and would answer in its own shape. */
 export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
@@ -30,6 +31,8 @@ function toAppError(error: FastifyError | AppError, request: FastifyRequest): Ap
   }
   const refusal = FRAMEWORK_REFUSALS[error.code ?? '']
   if (refusal !== undefined) return new AppError(...refusal)
+  const corruption = corruptBodyError(error)
+  if (corruption !== undefined) return corruption
   if (typeof error.statusCode === 'number' && error.statusCode < 500) return new AppError('bad_request', error.message)
   request.log.error({ err: error }, 'request failed')
   if (isUnreachable(error)) return new AppError('database_unavailable', 'the database cannot be reached; try again')
@@ -38,7 +41,7 @@ function toAppError(error: FastifyError | AppError, request: FastifyRequest): Ap
 }
 
 const FRAMEWORK_REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'the body is larger than 16 MiB; send it in parts'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'the body is too large'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'the body must be application/json'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad_request', 'the body does not have the length that content-length says'],
 }

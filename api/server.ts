@@ -3,7 +3,8 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { agentStoreRoutes } from './agent-store/routes.ts'
 import { Authenticator } from './auth.ts'
-import { BODY_LIMIT_BYTES, registerJsonBody } from './body.ts'
+import { registerJsonBody } from './body.ts'
+import { registerDecompression } from './compressed-body.ts'
 import type { ApiContext, Routes } from './context.ts'
 import { answerFrameworkError, registerErrors } from './errors.ts'
 import { registerRequestLog } from './log.ts'
@@ -69,7 +70,6 @@ export async function createServer(context: ApiContext, logger: FastifyBaseLogge
     // One line per request of our own instead of the framework's two.
     logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
-    bodyLimit: BODY_LIMIT_BYTES,
     requestIdHeader: false,
     frameworkErrors: answerFrameworkError,
     genReqId: () => randomUUID(),
@@ -83,6 +83,7 @@ export async function createServer(context: ApiContext, logger: FastifyBaseLogge
   server.decorateRequest('keyCustomerId', null)
   registerErrors(server)
   registerJsonBody(server)
+  registerDecompression(server)
   registerRequestLog(server)
   await registerOpenApi(server)
   await server.register(healthRoutes, { context })

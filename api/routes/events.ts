@@ -13,6 +13,8 @@ import {
 // The schemas of these two document; events are checked by one hand-written pass, which is many times faster.
 const READ_BY_HAND: Pick<RouteShorthandOptions, 'validatorCompiler'> = { validatorCompiler: () => () => true }
 
+const REFUSALS = ['bad_request', 'payload_too_large', 'unsupported_media_type', 'queue_unavailable'] as const
+
 /** Usage comes in here. An accepted event is durable, and counts once however often it is sent. */
 export const eventRoutes: Routes = async (server, { context }) => {
   server.post(
@@ -25,7 +27,7 @@ export const eventRoutes: Routes = async (server, { context }) => {
         description: 'Accepted once it is durable; it shows in usage a moment later. Sending it again counts nothing.',
         tags: ['Events'],
         body: UsageEventInput,
-        response: { 202: EventAccepted, ...failures('payload_too_large', 'queue_unavailable') },
+        response: { 202: EventAccepted, ...failures(...REFUSALS) },
       },
     },
     async (request, reply) => {
@@ -46,7 +48,7 @@ export const eventRoutes: Routes = async (server, { context }) => {
         body: EventBatchInput,
         response: {
           202: EventBatchAnswer,
-          ...failures('payload_too_large', 'queue_unavailable'),
+          ...failures(...REFUSALS),
           422: EventBatchRefusal,
         },
       },

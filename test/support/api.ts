@@ -24,7 +24,7 @@ export interface ApiClient {
   /** Operators exist only where they were asked for. */
   readonly operatorPassword: string | undefined
   get(path: string): Promise<Answer>
-  /** A text is sent as it is; anything else as JSON. */
+  /** Text and bytes are sent as they are; anything else as JSON. */
   post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
   patch(path: string, body: unknown): Promise<Answer>
   put(path: string, body: unknown): Promise<Answer>
@@ -88,7 +88,7 @@ function clientOf(
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: isRaw(body) ? body : JSON.stringify(body) }),
     })
     const [mediaType = ''] = (answer.headers.get('content-type') ?? '').split(';')
     contract.check({ method, path: `/v1${path}`, status: answer.status, mediaType, body: answer.body })
@@ -110,6 +110,10 @@ async function send(url: string, init: RequestInit = {}): Promise<Answer> {
   const response = await fetch(url, { redirect: 'manual', ...init })
   const text = await response.text()
   return { status: response.status, headers: response.headers, text, body: parsed(text) }
+}
+
+function isRaw(body: unknown): body is string | Uint8Array<ArrayBuffer> {
+  return typeof body === 'string' || body instanceof Uint8Array
 }
 
 function parsed(text: string): unknown {
