@@ -9,6 +9,7 @@ export const KEY_SCOPES = ['*', 'read', 'write', 'events:write'] as const satisf
 const SCOPES: Readonly<Record<string, KeyScope>> = {
   'POST /v1/events': 'events:write',
   'POST /v1/events/batch': 'events:write',
+  'POST /v1/event_producers/dropped': 'events:write',
   'POST /v1/events/estimate_fees': 'read',
   'POST /v1/plans/simulate': 'read',
   'POST /v1/plans/:code/simulate': 'read',

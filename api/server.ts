@@ -16,6 +16,7 @@ import { billableMetricRoutes } from './routes/billable-metrics.ts'
 import { currentUsageRoutes } from './routes/current-usage.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { eventListRoutes } from './routes/event-lists.ts'
+import { eventProducerRoutes } from './routes/event-producers.ts'
 import { eventRoutes } from './routes/events.ts'
 import { feeEstimateRoutes } from './routes/fee-estimates.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -53,6 +54,7 @@ const ROUTES: readonly Routes[] = [
   eventRoutes,
   feeEstimateRoutes,
   eventListRoutes,
+  eventProducerRoutes,
   usageRoutes,
   unprocessedEventRoutes,
   invoiceRoutes,

@@ -220,6 +220,21 @@ export interface Database {
     properties: JSONColumnType<Record<string, unknown>, string, string>
   }
   eventKeys: OfOrganization & { customerId: number; eventKey: string; contentHash: BigInteger }
+  eventProducers: OfOrganization & {
+    id: GeneratedId
+    producerId: string
+    highestSequence: DefaultedBigInteger
+    receivedCount: DefaultedBigInteger
+    droppedCount: DefaultedBigInteger
+    createdAt: DefaultedInstant
+    lastSeenAt: DefaultedInstant
+  }
+  eventProducerGaps: OfOrganization & {
+    eventProducerId: string
+    firstSequence: BigInteger
+    lastSequence: BigInteger
+    missingSince: DefaultedInstant
+  }
   usageSeries: OfOrganization & {
     customerId: number
     seriesId: ColumnType<string, never, never>

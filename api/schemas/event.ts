@@ -31,7 +31,7 @@ export const UsageEventInput = Input(
       maxLength: 255,
       description: 'Names the event; the same one sent again for the same customer and source counts once, for ever.',
     }),
-    source: Type.Optional(Type.String({ maxLength: 255, description: 'Names the producer; empty when left out.' })),
+    source: Type.Optional(Type.String({ maxLength: 255, description: 'Where it comes from; empty when left out.' })),
     external_customer_id: Name,
     external_subscription_id: Type.Optional(
       Nullable(Type.String({ minLength: 1, maxLength: 255, description: 'Left out: the usage is the customer’s.' })),
@@ -57,6 +57,24 @@ export const UsageEventInput = Input(
       ),
     ),
     properties: Type.Optional(Nullable(JsonObject)),
+    producer_id: Type.Optional(
+      Nullable(
+        Type.String({
+          minLength: 1,
+          maxLength: 255,
+          description: 'Names a sender that numbers its events, so that missing ones are noticed; see event producers.',
+        }),
+      ),
+    ),
+    producer_sequence: Type.Optional(
+      Nullable(
+        Type.Integer({
+          minimum: 1,
+          maximum: Number.MAX_SAFE_INTEGER,
+          description: 'The number of this event at its producer: 1, 2, 3 and so on, the same at every retry.',
+        }),
+      ),
+    ),
   },
   { examples: [EXAMPLE] },
 )

@@ -5,7 +5,7 @@ import { parseTimestampMicros } from './timestamp.ts'
 /** One thing a customer used, checked and ready to be counted. */
 export interface UsageEvent {
   readonly externalCustomerId: string
-  /** Names the producer; together with the transaction id it identifies the event within its customer. */
+  /** Where it comes from; together with the transaction id it identifies the event within its customer. */
   readonly source: string
   readonly transactionId: string
   readonly code: string
@@ -16,8 +16,16 @@ export interface UsageEvent {
   readonly timedByServer: boolean
   /** The price that the event itself names, in minor units of the customer's currency, as decimal text. */
   readonly preciseTotalAmountCents?: string
+  /** Present when its sender numbers what it sends; part neither of the event's identity nor of its content. */
+  readonly producer?: ProducerPosition
   /** Numbers that a double would alter are `RawNumber`, so the text that was sent is the text that is stored. */
   readonly properties: Readonly<Record<string, unknown>>
+}
+
+/** Which event of a producer it is: one sender that numbers its events from 1 without leaving any out. */
+export interface ProducerPosition {
+  readonly id: string
+  readonly sequence: number
 }
 
 const MAX_NAME_LENGTH = 255
@@ -33,6 +41,8 @@ const FIELDS: ReadonlySet<string> = new Set([
   'timestamp',
   'precise_total_amount_cents',
   'properties',
+  'producer_id',
+  'producer_sequence',
 ])
 
 /**
@@ -61,6 +71,7 @@ export function parseUsageEvent(
     timestampMicros: readTimestamp(value['timestamp'], receivedAtMicros, refuse),
     timedByServer: value['timestamp'] == null,
     ...readAmount(value['precise_total_amount_cents'], refuse),
+    ...readProducer(value, refuse),
     properties: readProperties(value['properties'], refuse),
   }
   return issues.length === 0 ? { event } : { issues }
@@ -97,6 +108,22 @@ function readAmount(value: unknown, refuse: Refuse): Pick<UsageEvent, 'preciseTo
   if (amount !== undefined) return { preciseTotalAmountCents: amount.toFixed() }
   refuse('precise_total_amount_cents', 'must be a decimal of at most 30 digits on either side of the point', 'decimal')
   return {}
+}
+
+const UNNUMBERED = {}
+
+function readProducer(value: Record<string, unknown>, refuse: Refuse): Pick<UsageEvent, 'producer'> {
+  const sequence = value['producer_sequence']
+  if (value['producer_id'] == null && sequence == null) return UNNUMBERED
+  const id = readName(value, 'producer_id', refuse)
+  if (Number.isSafeInteger(sequence) && (sequence as number) >= 1)
+    return { producer: { id, sequence: sequence as number } }
+  refuse(
+    'producer_sequence',
+    'must be an integer from 1 to 9007199254740991, given together with producer_id',
+    'sequence',
+  )
+  return UNNUMBERED
 }
 
 function readProperties(value: unknown, refuse: Refuse): Readonly<Record<string, unknown>> {

@@ -3,6 +3,7 @@ import { inTransaction } from '../../db/transaction.ts'
 import { countEvents } from '../../db/usage/count-events.ts'
 import { earliestMicros } from '../../db/usage/earliest-micros.ts'
 import { claimEventKeys, findContentConflicts } from '../../db/usage/event-keys.ts'
+import { recordReceivedSequences } from '../../db/usage/event-sequences.ts'
 import {
   findUnknownSubscriptions,
   openCounting,
@@ -42,6 +43,12 @@ export async function aggregateEvents(
       ...(await contentConflicts(client, organizationId, [...known, ...resent])),
     ])
     await touchCustomers(client, organizationId, earliestMicros(newEvents))
+    // Last, because a producer's row is held from here to the commit. What was known before has arrived all the same.
+    await recordReceivedSequences(
+      client,
+      organizationId,
+      received.map(({ event }) => event.producer),
+    )
   })
 }
 

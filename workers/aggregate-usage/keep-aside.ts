@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import { inTransaction } from '../../db/transaction.ts'
+import { recordReceivedSequences } from '../../db/usage/event-sequences.ts'
 import { requireCustomerReferences } from '../../db/usage/ingest-references.ts'
 import { insertUnprocessedEvents } from '../../db/usage/unprocessed-events.ts'
 import { assert } from '../../shared/errors.ts'
@@ -31,5 +32,6 @@ export async function keepAside(
         details: { error, receivedAt, event: JSON.stringify(event) },
       },
     ])
+    await recordReceivedSequences(client, organizationId, [event.producer])
   })
 }
