@@ -1,6 +1,6 @@
 import type { OrganizationTransaction } from '../connection.ts'
 import { instantValue } from '../instant.ts'
-import { NEXT_TIME_ZONE, PAYS_IN_ADVANCE } from './billing-terms.ts'
+import { TERM_COLUMNS } from './billing-terms.ts'
 
 /** A subscription as billing sees it. */
 export type BilledSubscription = Awaited<ReturnType<typeof selectBilled>>[number]
@@ -76,27 +76,15 @@ async function selectBilled(
     .innerJoin('issuers', 'issuers.id', 'subscriptions.issuerId')
     .innerJoin('customers', 'customers.customerId', 'subscriptions.customerId')
     .innerJoin('organizations', 'organizations.organizationId', 'subscriptions.organizationId')
+    .select(TERM_COLUMNS)
     .select([
-      'subscriptions.id',
       'subscriptions.customerId',
       'subscriptions.externalId',
       'subscriptions.planVersionId',
       'subscriptions.issuerId',
       'subscriptions.currency',
-      'subscriptions.timeZone',
-      'subscriptions.billingTime',
-      'subscriptions.startedAt',
-      'subscriptions.endedAt',
-      'subscriptions.currentPeriodStart',
-      'subscriptions.currentPeriodEnd',
-      'subscriptions.nextBillingAt',
-      'subscriptions.trialEndsAt',
-      'planVersions.billingInterval as interval',
-      'planVersions.trialKind',
-      'planVersions.trialUsage',
       'issuers.gracePeriodSeconds',
     ])
-    .select([PAYS_IN_ADVANCE, NEXT_TIME_ZONE])
     .where('subscriptions.organizationId', '=', organizationId)
     .where('subscriptions.id', 'in', subscriptionIds)
     .orderBy('subscriptions.id')

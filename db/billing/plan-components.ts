@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import { assert } from '../../shared/errors.ts'
 import type { FilteredCharge, RateComponent, UsageComponent } from '../../shared/invoicing/components.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
@@ -6,6 +5,7 @@ import { parseModifiers } from '../../shared/plans/charge-modifiers.ts'
 import { type ChargeModel, parseCharge } from '../../shared/pricing/charge-models.ts'
 import type { ChargeModifiers } from '../../shared/pricing/modifiers.ts'
 import { type ChargeFilter, listChargeFilters } from '../catalogue/charge-filters.ts'
+import { COMPONENT_COLUMNS } from '../catalogue/price-components.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { usageMetricOf } from '../usage/usage-metric.ts'
 import type { UsageMetric } from '../usage/usage-question.ts'
@@ -44,38 +44,16 @@ async function selectComponents(
   planVersionIds: readonly string[],
 ) {
   return await transaction
-    .selectFrom('priceComponents')
-    .innerJoin('prices', 'prices.priceComponentId', 'priceComponents.id')
-    .leftJoin('billableMetrics', 'billableMetrics.id', 'priceComponents.billableMetricId')
-    .select(sql<string>`prices.properties::text`.as('properties'))
-    .select(sql<string>`prices.modifiers::text`.as('modifiers'))
-    .select([
-      'priceComponents.id',
-      'priceComponents.planVersionId',
-      'priceComponents.kind',
-      'priceComponents.name',
-      'priceComponents.timing',
-      'prices.id as priceId',
-      'prices.chargeModel',
-      'prices.amountMinor',
-      'billableMetrics.id as metricId',
-      'billableMetrics.code as metricCode',
-      'billableMetrics.name as metricName',
-      'billableMetrics.eventCode',
-      'billableMetrics.aggregation',
-      'billableMetrics.fieldName',
-      'billableMetrics.expression',
-      'billableMetrics.recurring',
-      'billableMetrics.roundingMode',
-      'billableMetrics.roundingPrecision',
-      'billableMetrics.percentile',
-      'billableMetrics.generation',
-      'billableMetrics.dimensionKeys',
-    ])
-    .where('priceComponents.organizationId', '=', organizationId)
-    .where('priceComponents.planVersionId', 'in', planVersionIds)
-    .orderBy('priceComponents.planVersionId')
-    .orderBy('priceComponents.position')
+    .selectFrom('priceComponents as c')
+    .innerJoin('prices as price', 'price.priceComponentId', 'c.id')
+    .leftJoin('billableMetrics as m', 'm.id', 'c.billableMetricId')
+    .select(COMPONENT_COLUMNS)
+    .select(['m.name as metricName', 'm.eventCode', 'm.fieldName', 'm.expression', 'm.roundingMode'])
+    .select(['m.roundingPrecision', 'm.percentile', 'm.generation'])
+    .where('c.organizationId', '=', organizationId)
+    .where('c.planVersionId', 'in', [...planVersionIds])
+    .orderBy('c.planVersionId')
+    .orderBy('c.position')
     .execute()
 }
 
@@ -95,7 +73,7 @@ function toComponent(row: ComponentRow, filters: readonly ChargeFilter[]): PlanC
       kind: 'usage',
       id,
       displayName,
-      metric: { code: row.metricCode ?? '', name: row.metricName ?? '' },
+      metric: { code: row.billableMetricCode ?? '', name: row.metricName ?? '' },
       charge,
       modifiers: requireModifiers(row),
       filters: filters.map((filter) => filteredCharge(filter, charge)),
@@ -131,11 +109,11 @@ function filteredCharge(filter: ChargeFilter, charge: UsageComponent['charge']):
 }
 
 function metricOf(row: ComponentRow): UsageMetric {
-  const { id, metricId, eventCode, aggregation, recurring, roundingPrecision, generation, dimensionKeys } = row
-  assert(metricId !== null && eventCode !== null && aggregation !== null, `usage component ${id} has no metric`)
+  const { id, billableMetricId, eventCode, aggregation, recurring, roundingPrecision, generation, dimensionKeys } = row
+  assert(billableMetricId !== null && eventCode !== null && aggregation !== null, `usage component ${id} has no metric`)
   return usageMetricOf({
     ...row,
-    id: metricId,
+    id: billableMetricId,
     eventCode,
     aggregation,
     recurring: recurring ?? false,

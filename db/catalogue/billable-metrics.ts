@@ -47,12 +47,7 @@ export async function requireBillableMetric(
   organizationId: number,
   code: string,
 ): Promise<BillableMetric> {
-  const metric = await transaction
-    .selectFrom('billableMetrics')
-    .selectAll()
-    .where('organizationId', '=', organizationId)
-    .where('code', '=', code)
-    .executeTakeFirst()
+  const metric = await selectMetrics(transaction, organizationId).where('code', '=', code).executeTakeFirst()
   if (metric === undefined) {
     throw new AppError('billable_metric_not_found', `no billable metric has the code "${code}"`)
   }
@@ -66,10 +61,7 @@ export async function findBillableMetrics(
   ids: readonly string[],
 ): Promise<readonly BillableMetric[]> {
   if (ids.length === 0) return []
-  return await transaction
-    .selectFrom('billableMetrics')
-    .selectAll()
-    .where('organizationId', '=', organizationId)
+  return await selectMetrics(transaction, organizationId)
     .where('id', 'in', [...new Set(ids)])
     .execute()
 }
@@ -80,6 +72,9 @@ export async function listBillableMetrics(
   organizationId: number,
   page: PageRequest,
 ): Promise<Page<BillableMetric>> {
-  const query = transaction.selectFrom('billableMetrics').selectAll().where('organizationId', '=', organizationId)
-  return await newestFirst(query, page)
+  return await newestFirst(selectMetrics(transaction, organizationId), page)
+}
+
+function selectMetrics(transaction: OrganizationTransaction, organizationId: number) {
+  return transaction.selectFrom('billableMetrics').selectAll().where('organizationId', '=', organizationId)
 }

@@ -3,7 +3,7 @@ import { AppError } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
-import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { Database } from '../schema.ts'
 
 /** A registered customer. */
@@ -55,12 +55,8 @@ export async function requireCustomer(
   externalId: string,
   { forUpdate = false }: { forUpdate?: boolean } = {},
 ): Promise<Customer> {
-  const row = await transaction
-    .selectFrom('customers')
-    .select(COLUMNS)
-    .where('organizationId', '=', organizationId)
+  const row = await selectRegistered(transaction, organizationId)
     .where('externalId', '=', externalId)
-    .where('registeredAt', 'is not', null)
     .$if(forUpdate, (query) => query.forUpdate())
     .executeTakeFirst()
   if (row === undefined) throw new AppError('customer_not_found', `no customer has the external id "${externalId}"`)
@@ -73,13 +69,8 @@ export async function findCustomerKey(
   organizationId: number,
   externalId: string,
 ): Promise<number | undefined> {
-  const row = await transaction
-    .selectFrom('customers')
-    .select('customerId')
-    .where('organizationId', '=', organizationId)
-    .where('externalId', '=', externalId)
-    .executeTakeFirst()
-  return row?.customerId
+  const [key] = await findCustomerKeys(transaction, organizationId, [externalId])
+  return key
 }
 
 /** The rows of those external ids that usage or the API has named. */
@@ -114,22 +105,22 @@ export async function listExternalIds(
   return new Map(rows.map((row) => [row.customerId, row.externalId]))
 }
 
-/** Newest first. */
-export async function listCustomers(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  { limit, after }: PageRequest,
-): Promise<Page<Customer>> {
-  const rows = await transaction
+function selectRegistered(transaction: OrganizationTransaction, organizationId: number) {
+  return transaction
     .selectFrom('customers')
     .select(COLUMNS)
     .where('organizationId', '=', organizationId)
     .where('registeredAt', 'is not', null)
-    .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
-    .orderBy('id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  return pageOf(rows.map(customerOf), limit, (row) => row.id)
+}
+
+/** Newest first. */
+export async function listCustomers(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  page: PageRequest,
+): Promise<Page<Customer>> {
+  const { rows, next } = await newestFirst(selectRegistered(transaction, organizationId), page)
+  return { rows: rows.map(customerOf), next }
 }
 
 /** Changes the given fields of a registered customer; absent ones stay. */

@@ -14,8 +14,7 @@ export async function listIssuers(
   organizationId: number,
   page: PageRequest,
 ): Promise<Page<Issuer>> {
-  const query = transaction.selectFrom('issuers').selectAll().where('organizationId', '=', organizationId)
-  return await newestFirst(query, page)
+  return await newestFirst(selectIssuers(transaction, organizationId), page)
 }
 
 export async function requireIssuer(
@@ -23,14 +22,7 @@ export async function requireIssuer(
   organizationId: number,
   code: string,
 ): Promise<Issuer> {
-  const issuer = await transaction
-    .selectFrom('issuers')
-    .selectAll()
-    .where('organizationId', '=', organizationId)
-    .where('code', '=', code)
-    .executeTakeFirst()
-  if (issuer === undefined) throw new AppError('issuer_not_found', `no issuer has the code "${code}"`)
-  return issuer
+  return found(await selectIssuers(transaction, organizationId).where('code', '=', code).executeTakeFirst(), code)
 }
 
 /** The issuer that every subscription gets that names none; each organization has exactly one. */
@@ -38,12 +30,7 @@ export async function requireDefaultIssuer(
   transaction: OrganizationTransaction,
   organizationId: number,
 ): Promise<Issuer> {
-  const issuer = await transaction
-    .selectFrom('issuers')
-    .selectAll()
-    .where('organizationId', '=', organizationId)
-    .where('isDefault', '=', true)
-    .executeTakeFirst()
+  const issuer = await selectIssuers(transaction, organizationId).where('isDefault', '=', true).executeTakeFirst()
   assert(issuer !== undefined, `organization ${organizationId} has no default issuer`)
   return issuer
 }
@@ -69,6 +56,14 @@ export async function updateIssuer(
     .where('code', '=', code)
     .returningAll()
     .executeTakeFirst()
+  return found(issuer, code)
+}
+
+function selectIssuers(transaction: OrganizationTransaction, organizationId: number) {
+  return transaction.selectFrom('issuers').selectAll().where('organizationId', '=', organizationId)
+}
+
+function found(issuer: Issuer | undefined, code: string): Issuer {
   if (issuer === undefined) throw new AppError('issuer_not_found', `no issuer has the code "${code}"`)
   return issuer
 }

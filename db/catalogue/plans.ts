@@ -3,7 +3,7 @@ import { AppError } from '../../shared/errors.ts'
 import type { PlanDefinition } from '../../shared/plans/plan-definition.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
-import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import { insertVersion, type PlanVersion, VERSION_COLUMNS, withComponents } from './plan-versions.ts'
 
 /** A plan as the version says that is sold: the one published last. */
@@ -52,15 +52,11 @@ export async function requirePlan(
 export async function listPlans(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { limit, after }: PageRequest,
+  page: PageRequest,
 ): Promise<Page<Plan>> {
-  const rows = await selectPlans(transaction, organizationId)
-    .where('p.archivedAt', 'is', null)
-    .$if(after !== undefined, (query) => query.where('p.id', '<', after ?? ''))
-    .orderBy('p.id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  return pageOf(await withComponents(transaction, organizationId, rows), limit, (plan) => plan.id)
+  const query = selectPlans(transaction, organizationId).where('p.archivedAt', 'is', null)
+  const { rows, next } = await newestFirst(query, page, 'p.id')
+  return { rows: await withComponents(transaction, organizationId, rows), next }
 }
 
 /** Takes a plan out of sale; its subscriptions go on and its code stays taken. The second time changes nothing. */

@@ -114,6 +114,26 @@ async function insertPrices(
   return new Map(rows.map((row) => [row.priceComponentId, row.id]))
 }
 
+/** A component with its price; for queries over `price_components` c, `prices` price and `billable_metrics` m. */
+export const COMPONENT_COLUMNS = [
+  'c.planVersionId',
+  'c.id',
+  'c.kind',
+  'c.name',
+  'c.timing',
+  'c.billableMetricId',
+  'm.code as billableMetricCode',
+  'm.aggregation',
+  'm.recurring',
+  'm.dimensionKeys',
+  'price.id as priceId',
+  'price.chargeModel',
+  // As text, so that a number in it is not read through a double.
+  sql<string>`price.properties::text`.as('properties'),
+  sql<string>`price.modifiers::text`.as('modifiers'),
+  'price.amountMinor',
+] as const
+
 async function selectComponents(
   transaction: OrganizationTransaction,
   organizationId: number,
@@ -123,27 +143,8 @@ async function selectComponents(
     .selectFrom('priceComponents as c')
     .innerJoin('prices as price', 'price.priceComponentId', 'c.id')
     .leftJoin('billableMetrics as m', 'm.id', 'c.billableMetricId')
-    .select([
-      'c.planVersionId',
-      'c.id',
-      'c.kind',
-      'c.name',
-      'c.displayName',
-      'c.timing',
-      'c.billableMetricId',
-      'm.code as billableMetricCode',
-      'm.aggregation',
-      'm.recurring',
-      'm.dimensionKeys',
-      'price.id as priceId',
-      'price.chargeModel',
-      // As text, so that a number in it is not read through a double.
-      sql<string>`price.properties::text`.as('properties'),
-      sql<string>`price.modifiers::text`.as('modifiers'),
-      'price.amountMinor',
-      'c.createdAt',
-      'c.updatedAt',
-    ])
+    .select(COMPONENT_COLUMNS)
+    .select(['c.displayName', 'c.createdAt', 'c.updatedAt'])
     .where('c.organizationId', '=', organizationId)
     .where('c.planVersionId', 'in', [...planVersionIds])
     .orderBy('c.planVersionId')

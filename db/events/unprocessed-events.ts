@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { UnprocessedReason } from '../schema.ts'
 import { selectUnprocessed, type UnprocessedFilter } from './unprocessed-filter.ts'
 
@@ -25,19 +25,16 @@ export async function listUnprocessedEvents(
   organizationId: number,
   { limit, after, ...filter }: PageRequest & UnprocessedFilter,
 ): Promise<Page<UnprocessedEvent>> {
-  const rows = await selectUnprocessed(transaction, organizationId, filter)
+  const query = selectUnprocessed(transaction, organizationId, filter)
     .select(['e.id', 'e.timestamp', 'e.code', 'e.transactionId', 'e.reason', 'e.createdAt'])
     .select(['c.externalId as externalCustomerId', 'm.code as billableMetricCode'])
     .select(sql<string>`e.details::text`.as('detailsText'))
-    .$if(after !== undefined, (query) => query.where('e.id', '<', after ?? ''))
-    .orderBy('e.id', 'desc')
-    .limit(limit + 1)
-    .execute()
+  const { rows, next } = await newestFirst(query, { limit, after }, 'e.id')
   const events = rows.map(({ detailsText, ...row }) => ({
     ...row,
     details: parseExactJson(detailsText) as Record<string, unknown>,
   }))
-  return pageOf(events, limit, (row) => row.id)
+  return { rows: events, next }
 }
 
 /** How many entries there are of one reason, for one metric or, where the code is null, for none. */

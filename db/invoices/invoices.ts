@@ -2,7 +2,7 @@ import { type Selectable, sql } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { Database, InvoiceStatus } from '../schema.ts'
 import type { AdjustmentRecord, StepRecord } from './step-records.ts'
 
@@ -33,36 +33,28 @@ export interface InvoiceFilter {
 export async function listInvoices(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { limit, after, externalCustomerId, subscriptionId, status }: PageRequest & InvoiceFilter,
+  { externalCustomerId, subscriptionId, status, ...page }: PageRequest & InvoiceFilter,
 ): Promise<Page<Invoice>> {
-  const rows = await selectInvoices(transaction, organizationId)
-    .$if(externalCustomerId !== undefined, (query) => query.where('c.externalId', '=', externalCustomerId ?? ''))
-    .$if(subscriptionId !== undefined, (query) => query.where('i.subscriptionId', '=', subscriptionId ?? ''))
-    .$if(status !== undefined, (query) => query.where('i.status', '=', status as InvoiceStatus))
-    .$if(after !== undefined, (query) => query.where('i.id', '<', after ?? ''))
-    .orderBy('i.id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  const { rows: invoices, next } = pageOf(rows, limit, (row) => row.id)
-  return { rows: await withLines(transaction, organizationId, invoices), next }
+  const query = selectInvoices(transaction, organizationId)
+    .$if(externalCustomerId !== undefined, (rows) => rows.where('c.externalId', '=', externalCustomerId ?? ''))
+    .$if(subscriptionId !== undefined, (rows) => rows.where('i.subscriptionId', '=', subscriptionId ?? ''))
+    .$if(status !== undefined, (rows) => rows.where('i.status', '=', status as InvoiceStatus))
+  const { rows, next } = await newestFirst(query, page, 'i.id')
+  return { rows: await withLines(transaction, organizationId, rows), next }
 }
 
 /** The invoices of a subscription's periods that are over, newest first, lines included; voided ones are left out. */
 export async function listPeriodInvoices(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { limit, after, subscriptionId }: PageRequest & { readonly subscriptionId: string },
+  { subscriptionId, ...page }: PageRequest & { readonly subscriptionId: string },
 ): Promise<Page<Invoice>> {
-  const rows = await selectInvoices(transaction, organizationId)
+  const query = selectInvoices(transaction, organizationId)
     .where('i.subscriptionId', '=', subscriptionId)
     .where('i.kind', '=', 'subscription_cycle')
     .where('i.status', '<>', 'voided')
-    .$if(after !== undefined, (query) => query.where('i.id', '<', after ?? ''))
-    .orderBy('i.id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  const { rows: invoices, next } = pageOf(rows, limit, (row) => row.id)
-  return { rows: await withLines(transaction, organizationId, invoices), next }
+  const { rows, next } = await newestFirst(query, page, 'i.id')
+  return { rows: await withLines(transaction, organizationId, rows), next }
 }
 
 export async function requireInvoice(

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { LifecycleState, Transition } from '../../shared/lifecycle/transition.ts'
-import { NEXT_TIME_ZONE, PAYS_IN_ADVANCE } from '../billing/billing-terms.ts'
+import { TERM_COLUMNS } from '../billing/billing-terms.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { instantValue } from '../instant.ts'
 
@@ -18,23 +18,8 @@ export async function lockDueLifecycles(
     .innerJoin('planVersions', 'planVersions.id', 'subscriptions.planVersionId')
     .innerJoin('customers', 'customers.customerId', 'subscriptions.customerId')
     .innerJoin('organizations', 'organizations.organizationId', 'subscriptions.organizationId')
-    .select([
-      'subscriptions.id',
-      'subscriptions.status',
-      'subscriptions.startedAt',
-      'subscriptions.endedAt',
-      'subscriptions.cancelledAt',
-      'subscriptions.billingTime',
-      'subscriptions.timeZone',
-      'subscriptions.currentPeriodStart',
-      'subscriptions.currentPeriodEnd',
-      'subscriptions.nextBillingAt',
-      'subscriptions.trialEndsAt',
-      'planVersions.billingInterval as interval',
-      'planVersions.trialKind',
-      'planVersions.trialUsage',
-    ])
-    .select([PAYS_IN_ADVANCE, NEXT_TIME_ZONE])
+    .select(TERM_COLUMNS)
+    .select(['subscriptions.status', 'subscriptions.cancelledAt'])
     .where('subscriptions.organizationId', '=', organizationId)
     .where('subscriptions.id', 'in', subscriptionIds)
     .where('subscriptions.nextLifecycleAt', '<=', instantValue(now))

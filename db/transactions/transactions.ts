@@ -1,7 +1,7 @@
 import { decimal } from '../../shared/money/decimal.ts'
 import type { TransactionContent } from '../../shared/transactions/transaction.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { TransactionStatus } from '../schema.ts'
 
 /** A transaction as it was taken in, and what became of it. */
@@ -36,18 +36,15 @@ export interface TransactionFilter {
 export async function listTransactions(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { limit, after, agentKey, customerKey, type, status }: PageRequest & TransactionFilter,
+  { agentKey, customerKey, type, status, ...page }: PageRequest & TransactionFilter,
 ): Promise<Page<Transaction>> {
-  const rows = await selectTransactions(transaction, organizationId)
-    .$if(agentKey !== undefined, (query) => query.where('t.agentId', '=', agentKey as number))
-    .$if(customerKey !== undefined, (query) => query.where('t.customerId', '=', customerKey as number))
-    .$if(type !== undefined, (query) => query.where('t.type', '=', type as string))
-    .$if(status !== undefined, (query) => query.where('t.status', '=', status as TransactionStatus))
-    .$if(after !== undefined, (query) => query.where('t.id', '<', after ?? ''))
-    .orderBy('t.id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  return pageOf(rows.map(transactionOf), limit, (row) => row.id)
+  const query = selectTransactions(transaction, organizationId)
+    .$if(agentKey !== undefined, (rows) => rows.where('t.agentId', '=', agentKey as number))
+    .$if(customerKey !== undefined, (rows) => rows.where('t.customerId', '=', customerKey as number))
+    .$if(type !== undefined, (rows) => rows.where('t.type', '=', type as string))
+    .$if(status !== undefined, (rows) => rows.where('t.status', '=', status as TransactionStatus))
+  const { rows, next } = await newestFirst(query, page, 't.id')
+  return { rows: rows.map(transactionOf), next }
 }
 
 function selectTransactions(transaction: OrganizationTransaction, organizationId: number) {

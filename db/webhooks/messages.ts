@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
 import type { WebhookEventType } from '../../shared/webhooks/event-types.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { Database, WebhookDeliveryStatus } from '../schema.ts'
 
 /** A message as it is read: with what became of it at each endpoint. */
@@ -32,12 +32,12 @@ export interface WebhookMessageFilter {
 export async function listWebhookMessages(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { limit, after, type, status, endpointId }: PageRequest & WebhookMessageFilter,
+  { type, status, endpointId, ...page }: PageRequest & WebhookMessageFilter,
 ): Promise<Page<WebhookMessage>> {
-  const rows = await selectMessages(transaction, organizationId)
-    .$if(type !== undefined, (query) => query.where('type', '=', type as WebhookEventType))
-    .$if(status !== undefined || endpointId !== undefined, (query) =>
-      query.where((where) =>
+  const query = selectMessages(transaction, organizationId)
+    .$if(type !== undefined, (rows) => rows.where('type', '=', type as WebhookEventType))
+    .$if(status !== undefined || endpointId !== undefined, (rows) =>
+      rows.where((where) =>
         where.exists(
           where
             .selectFrom('webhookDeliveries as d')
@@ -48,12 +48,8 @@ export async function listWebhookMessages(
         ),
       ),
     )
-    .$if(after !== undefined, (query) => query.where('m.id', '<', after ?? ''))
-    .orderBy('m.id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  const page = pageOf(rows, limit, (row) => row.id)
-  return { ...page, rows: await withDeliveries(transaction, organizationId, page.rows) }
+  const { rows, next } = await newestFirst(query, page, 'm.id')
+  return { rows: await withDeliveries(transaction, organizationId, rows), next }
 }
 
 export async function requireWebhookMessage(

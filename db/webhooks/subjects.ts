@@ -1,3 +1,4 @@
+import { type SelectQueryBuilder, sql } from 'kysely'
 import type { OrganizationTransaction } from '../connection.ts'
 import { listUnprocessedEvents } from '../events/unprocessed-events.ts'
 import type { UnprocessedReason } from '../schema.ts'
@@ -20,40 +21,28 @@ type LoadSubjects = (
  * counted goes by its reason.
  */
 export const SUBJECTS: Readonly<Record<string, LoadSubjects>> = {
-  billable_metric: (transaction, organizationId, ids) =>
-    transaction
-      .selectFrom('billableMetrics')
-      .select(['id', 'code as billableMetricCode', 'name', 'aggregation'])
-      .where('organizationId', '=', organizationId)
-      .where('id', 'in', ids)
-      .execute(),
-  customer: (transaction, organizationId, ids) =>
+  billable_metric: byId('billableMetrics', (transaction) =>
+    transaction.selectFrom('billableMetrics').select(['id', 'code as billableMetricCode', 'name', 'aggregation']),
+  ),
+  customer: byId('customers', (transaction) =>
     transaction
       .selectFrom('customers')
-      .select(['id', 'externalId as externalCustomerId', 'name', 'currency', 'timeZone'])
-      .where('organizationId', '=', organizationId)
-      .where('id', 'in', ids)
-      .execute(),
+      .select(['id', 'externalId as externalCustomerId', 'name', 'currency', 'timeZone']),
+  ),
   events: (transaction, organizationId, reasons) =>
     Promise.all(reasons.map((reason) => unprocessedSample(transaction, organizationId, reason as UnprocessedReason))),
-  invoice: (transaction, organizationId, ids) =>
+  invoice: byId('i', (transaction) =>
     transaction
       .selectFrom('invoices as i')
       .innerJoin('customers as c', 'c.customerId', 'i.customerId')
       .select(['i.id', 'i.number', 'i.status', 'i.kind', 'c.externalId as externalCustomerId', 'i.subscriptionId'])
       .select(['i.currency', 'i.subtotalMinor as subtotalCents', 'i.taxMinor as taxCents'])
-      .select(['i.totalMinor as totalCents', 'i.periodStart', 'i.periodEnd', 'i.issuedAt', 'i.finalizedAt', 'i.dueAt'])
-      .where('i.organizationId', '=', organizationId)
-      .where('i.id', 'in', ids)
-      .execute(),
-  plan: (transaction, organizationId, ids) =>
-    transaction
-      .selectFrom('plans')
-      .select(['id', 'code as planCode', 'name', 'archivedAt'])
-      .where('organizationId', '=', organizationId)
-      .where('id', 'in', ids)
-      .execute(),
-  subscription: (transaction, organizationId, ids) =>
+      .select(['i.totalMinor as totalCents', 'i.periodStart', 'i.periodEnd', 'i.issuedAt', 'i.finalizedAt', 'i.dueAt']),
+  ),
+  plan: byId('plans', (transaction) =>
+    transaction.selectFrom('plans').select(['id', 'code as planCode', 'name', 'archivedAt']),
+  ),
+  subscription: byId('s', (transaction) =>
     transaction
       .selectFrom('subscriptions as s')
       .innerJoin('customers as c', 'c.customerId', 's.customerId')
@@ -61,18 +50,24 @@ export const SUBJECTS: Readonly<Record<string, LoadSubjects>> = {
       .innerJoin('plans as p', 'p.id', 'v.planId')
       .select(['s.id', 's.externalId as externalSubscriptionId', 'c.externalId as externalCustomerId', 's.status'])
       .select(['p.code as planCode', 's.currency', 's.startedAt', 's.endedAt'])
-      .select(['s.currentPeriodStart', 's.currentPeriodEnd'])
-      .where('s.organizationId', '=', organizationId)
-      .where('s.id', 'in', ids)
-      .execute(),
+      .select(['s.currentPeriodStart', 's.currentPeriodEnd']),
+  ),
   // Without its URL, which may hold a secret that other receivers have no business with.
-  webhook_endpoint: (transaction, organizationId, ids) =>
-    transaction
-      .selectFrom('webhookEndpoints')
-      .select(['id', 'description', 'disabledReason', 'failingSince'])
-      .where('organizationId', '=', organizationId)
-      .where('id', 'in', ids)
-      .execute(),
+  webhook_endpoint: byId('webhookEndpoints', (transaction) =>
+    transaction.selectFrom('webhookEndpoints').select(['id', 'description', 'disabledReason', 'failingSince']),
+  ),
+}
+
+/** `table` is the name that the query has for what the ids are of. */
+function byId<Tables, Name extends keyof Tables, Row extends Subject>(
+  table: string,
+  select: (transaction: OrganizationTransaction) => SelectQueryBuilder<Tables, Name, Row>,
+): LoadSubjects {
+  return (transaction, organizationId, ids) =>
+    select(transaction)
+      .where(sql.ref<number>(`${table}.organizationId`), '=', organizationId)
+      .where(sql.ref<string>(`${table}.id`), 'in', ids)
+      .execute()
 }
 
 const SAMPLE_SIZE = 5
