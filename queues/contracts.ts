@@ -38,7 +38,13 @@ export const QUEUES = {
     payload: Type.Union([
       Type.Object({ task: Type.Literal('find-due') }),
       Type.Object({ task: Type.Literal('issue'), organizationId: OrganizationId, subscriptionIds: Ids }),
-      Type.Object({ task: Type.Literal('finalize'), organizationId: OrganizationId, invoiceIds: Ids }),
+      Type.Object({
+        task: Type.Literal('finalize'),
+        organizationId: OrganizationId,
+        /** Whose drafts they are. */
+        customerIds: Type.Array(Type.Integer(), { minItems: 1, maxItems: 2000 }),
+        invoiceIds: Ids,
+      }),
     ]),
     partitions: 1,
     attempts: 20,

@@ -6,11 +6,12 @@ import type { OrganizationTransaction } from '../connection.ts'
 export async function advanceSubscriptions(
   transaction: OrganizationTransaction,
   organizationId: number,
-  advances: readonly { readonly subscriptionId: string; readonly next: DueBill['next'] }[],
+  advances: readonly { readonly subscriptionId: string; readonly customerId: number; readonly next: DueBill['next'] }[],
 ): Promise<void> {
   if (advances.length === 0) return
-  const rows = advances.map(({ subscriptionId, next }) => ({
+  const rows = advances.map(({ subscriptionId, customerId, next }) => ({
     id: subscriptionId,
+    customer_id: customerId,
     current_period_start: next.currentPeriodStart,
     current_period_end: next.currentPeriodEnd,
     next_billing_at: next.nextBillingAt,
@@ -21,7 +22,8 @@ export async function advanceSubscriptions(
       current_period_end = advance.current_period_end, next_billing_at = advance.next_billing_at,
       time_zone = advance.time_zone, billing_failed_at = null, updated_at = now()
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as advance (id uuid, current_period_start timestamptz, current_period_end timestamptz, next_billing_at timestamptz,
+      as advance (id uuid, customer_id integer, current_period_start timestamptz, current_period_end timestamptz, next_billing_at timestamptz,
         time_zone text)
-    where subscriptions.id = advance.id and subscriptions.organization_id = ${organizationId}`.execute(transaction)
+    where subscriptions.id = advance.id and subscriptions.customer_id = advance.customer_id
+      and subscriptions.organization_id = ${organizationId}`.execute(transaction)
 }

@@ -19,7 +19,7 @@ export async function lockDueSubscriptions(
 ): Promise<BilledSubscription[]> {
   const locked = await transaction
     .selectFrom('subscriptions')
-    .select('id')
+    .select(['id', 'customerId'])
     .where('organizationId', '=', organizationId)
     .where('id', 'in', subscriptionIds)
     .where('nextBillingAt', '<=', instantValue(now))
@@ -27,22 +27,16 @@ export async function lockDueSubscriptions(
     .forUpdate()
     .skipLocked()
     .execute()
-  return locked.length === 0
-    ? []
-    : await selectBilled(
-        transaction,
-        organizationId,
-        locked.map(({ id }) => id),
-      )
+  return await listBilledSubscriptions(transaction, organizationId, locked)
 }
 
-/** The subscriptions of the ids given. */
+/** The subscriptions of the ids and customers given. */
 export async function listBilledSubscriptions(
   transaction: OrganizationTransaction,
   organizationId: number,
-  subscriptionIds: readonly string[],
+  subscriptions: readonly { readonly id: string; readonly customerId: number }[],
 ): Promise<BilledSubscription[]> {
-  return subscriptionIds.length === 0 ? [] : await selectBilled(transaction, organizationId, subscriptionIds)
+  return subscriptions.length === 0 ? [] : await selectBilled(transaction, organizationId, subscriptions)
 }
 
 /** The subscriptions of the customers that have a running period. */
@@ -53,23 +47,20 @@ export async function listRunningSubscriptions(
 ): Promise<BilledSubscription[]> {
   const running = await transaction
     .selectFrom('subscriptions')
-    .select('id')
+    .select(['id', 'customerId'])
     .where('organizationId', '=', organizationId)
     .where('customerId', 'in', customerIds)
     .where('currentPeriodStart', 'is not', null)
     .execute()
-  return await listBilledSubscriptions(
-    transaction,
-    organizationId,
-    running.map(({ id }) => id),
-  )
+  return await listBilledSubscriptions(transaction, organizationId, running)
 }
 
 async function selectBilled(
   transaction: OrganizationTransaction,
   organizationId: number,
-  subscriptionIds: readonly string[],
+  subscriptions: readonly { readonly id: string; readonly customerId: number }[],
 ) {
+  const customerIds = [...new Set(subscriptions.map(({ customerId }) => customerId))]
   return await transaction
     .selectFrom('subscriptions')
     .innerJoin('planVersions', 'planVersions.id', 'subscriptions.planVersionId')
@@ -86,7 +77,12 @@ async function selectBilled(
       'issuers.gracePeriodSeconds',
     ])
     .where('subscriptions.organizationId', '=', organizationId)
-    .where('subscriptions.id', 'in', subscriptionIds)
+    .where('subscriptions.customerId', 'in', customerIds)
+    .where(
+      'subscriptions.id',
+      'in',
+      subscriptions.map(({ id }) => id),
+    )
     .orderBy('subscriptions.id')
     .execute()
 }

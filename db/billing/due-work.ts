@@ -5,6 +5,8 @@ import type { Connection } from '../connection.ts'
 export interface DueChunk {
   readonly organizationId: number
   readonly ids: readonly string[]
+  /** Whose things they are, each once. */
+  readonly customerIds: readonly number[]
   readonly occasion: string
   /** When the organization's test clock was last moved, in real time; null on real time. */
   readonly clockMovedAt: Temporal.Instant | null
@@ -51,20 +53,21 @@ async function listDue(
     or item.billing_failed_at <= ${now.toString()}::timestamptz - make_interval(secs => ${SET_ASIDE_SECONDS}))`
   const { rows } = await sql<DueChunk>`
     with due as (
-      (select item.organization_id, item.id, ${dueAt} as due_at, null::timestamptz as clock_moved_at
+      (select item.organization_id, item.customer_id, item.id, ${dueAt} as due_at, null::timestamptz as clock_moved_at
        from ${sql.table(table)} item
        where ${dueAt} <= ${now.toString()}::timestamptz - make_interval(secs => ${liveDelaySeconds}) and ${sql.raw(condition)}
          and not exists (select from test_clocks clock where clock.organization_id = item.organization_id)
          and ${NOT_REBUILDING} and ${notSetAside}
        order by ${dueAt} limit ${limit})
       union all
-      (select item.organization_id, item.id, ${dueAt}, clock.updated_at from test_clocks clock
+      (select item.organization_id, item.customer_id, item.id, ${dueAt}, clock.updated_at from test_clocks clock
        join ${sql.table(table)} item on item.organization_id = clock.organization_id
        where ${dueAt} <= clock.frozen_time and ${sql.raw(condition)} and ${NOT_REBUILDING} and ${notSetAside}
          and clock.updated_at <= ${now.toString()}::timestamptz - make_interval(secs => ${testClockDelaySeconds})
        order by ${dueAt} limit ${limit})
     )
     select organization_id, array_agg(id order by id) as ids,
+      array_agg(distinct customer_id) as customer_ids,
       md5(string_agg(id || '@' || due_at, ',' order by id)) as occasion, max(clock_moved_at) as clock_moved_at
     from due group by organization_id`.execute(connection)
   return rows

@@ -1,7 +1,7 @@
 import { assert } from '../../shared/errors.ts'
 import { findFrozenTime, realNow } from '../clock.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { finalizeInvoices, lockDrafts } from './finalize-invoices.ts'
+import { type DraftsOfCustomers, finalizeInvoices, lockDrafts } from './finalize-invoices.ts'
 import { refreshDrafts } from './refresh-drafts.ts'
 
 /**
@@ -10,11 +10,12 @@ import { refreshDrafts } from './refresh-drafts.ts'
  */
 export async function finalizeDrafts(
   transaction: OrganizationTransaction,
-  { organizationId, invoiceIds, onlyDue }: { organizationId: number; invoiceIds: readonly string[]; onlyDue: boolean },
+  { onlyDue, ...asked }: DraftsOfCustomers & { readonly onlyDue: boolean },
 ): Promise<number> {
+  const { organizationId } = asked
   const frozenTime = await findFrozenTime(transaction, organizationId)
   const now = frozenTime ?? realNow()
-  const drafts = await lockDrafts(transaction, { organizationId, invoiceIds, dueBy: onlyDue ? now : undefined })
+  const drafts = await lockDrafts(transaction, { ...asked, dueBy: onlyDue ? now : undefined })
   if (drafts.length === 0) return 0
   const totals = await refreshDrafts(transaction, organizationId, drafts)
   await finalizeInvoices(

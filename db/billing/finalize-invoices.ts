@@ -20,6 +20,13 @@ export type LockedDraft = Pick<
   | 'finalizeAt'
 >
 
+/** Drafts by their ids, and whose they are: invoices lie with their customers. */
+export interface DraftsOfCustomers {
+  readonly organizationId: number
+  readonly customerIds: readonly number[]
+  readonly invoiceIds: readonly string[]
+}
+
 /**
  * Locks drafts of the ids given, in the order of their issue; what another transaction holds is left out. With
  * `dueBy`, only those whose grace period is over by then.
@@ -28,15 +35,17 @@ export async function lockDrafts(
   transaction: OrganizationTransaction,
   {
     organizationId,
+    customerIds,
     invoiceIds,
     dueBy,
-  }: { organizationId: number; invoiceIds: readonly string[]; dueBy: Temporal.Instant | undefined },
+  }: DraftsOfCustomers & { readonly dueBy: Temporal.Instant | undefined },
 ): Promise<LockedDraft[]> {
   return await transaction
     .selectFrom('invoices')
     .select(['id', 'customerId', 'issuerId', 'subscriptionId', 'kind', 'currency', 'periodStart', 'periodEnd'])
     .select(['timeZone', 'finalizeAt'])
     .where('organizationId', '=', organizationId)
+    .where('customerId', 'in', customerIds)
     .where('id', 'in', invoiceIds)
     .where('status', '=', 'draft')
     .$if(dueBy !== undefined, (query) =>

@@ -52,7 +52,7 @@ async function selectDrafts(
 ) {
   return await transaction
     .selectFrom('invoices')
-    .select(['id', 'subscriptionId', 'kind', 'periodStart', 'periodEnd', 'timeZone'])
+    .select(['id', 'customerId', 'subscriptionId', 'kind', 'periodStart', 'periodEnd', 'timeZone'])
     .where('organizationId', '=', organizationId)
     .where('customerId', '=', customerId)
     .where('status', '=', 'draft')

@@ -40,7 +40,10 @@ export async function draftRequests(
   return drafts.map((draft) => ({ ...ratedPeriod(draft, subscriptions), advancePeriod: undefined }))
 }
 
-type BilledDraft = Pick<LockedDraft, 'id' | 'subscriptionId' | 'kind' | 'periodStart' | 'periodEnd' | 'timeZone'>
+type BilledDraft = Pick<
+  LockedDraft,
+  'id' | 'customerId' | 'subscriptionId' | 'kind' | 'periodStart' | 'periodEnd' | 'timeZone'
+>
 
 function refreshedDraft(
   { id, customerId, currency }: LockedDraft,
@@ -67,8 +70,8 @@ async function subscriptionsOf(
   organizationId: number,
   drafts: readonly BilledDraft[],
 ): Promise<ReadonlyMap<string, BilledSubscription>> {
-  const ids = new Set(drafts.map(({ subscriptionId }) => subscriptionId).filter((id) => id !== null))
-  const subscriptions = await listBilledSubscriptions(transaction, organizationId, [...ids])
+  const billed = drafts.flatMap(({ subscriptionId: id, customerId }) => (id === null ? [] : [{ id, customerId }]))
+  const subscriptions = await listBilledSubscriptions(transaction, organizationId, billed)
   return new Map(subscriptions.map((subscription) => [subscription.id, subscription]))
 }
 

@@ -25,13 +25,20 @@ export async function setSubscriptionAside(
   })
 }
 
-/** The same of a draft whose last rating failed. One that has become final in the meantime is left alone. */
-export async function setDraftAside(connection: Connection, { organizationId, id, failedAt }: Failure): Promise<void> {
+/**
+ * The same of a draft of one of the customers whose last rating failed. One that has become final in the meantime is left
+ * alone.
+ */
+export async function setDraftAside(
+  connection: Connection,
+  { organizationId, customerIds, id, failedAt }: Failure & { readonly customerIds: readonly number[] },
+): Promise<void> {
   await withOrganization(connection, organizationId, async (transaction) => {
     await transaction
       .updateTable('invoices')
       .set({ billingFailedAt: failedAt.toString() })
       .where('organizationId', '=', organizationId)
+      .where('customerId', 'in', customerIds)
       .where('id', '=', id)
       .where('status', '=', 'draft')
       .execute()

@@ -9,19 +9,25 @@ export async function finalizeInvoice(
   organizationId: number,
   id: string,
 ): Promise<Invoice> {
-  await lockInvoice(transaction, organizationId, id)
+  const { customerId } = await requireInvoice(transaction, organizationId, id)
+  await lockInvoice(transaction, organizationId, { customerId, id })
   const { status } = await requireInvoice(transaction, organizationId, id)
   if (status !== 'draft') throw new AppError('invoice_not_draft', `invoice ${id} is ${status} already`)
-  await finalizeDrafts(transaction, { organizationId, invoiceIds: [id], onlyDue: false })
+  await finalizeDrafts(transaction, { organizationId, customerIds: [customerId], invoiceIds: [id], onlyDue: false })
   return await requireInvoice(transaction, organizationId, id)
 }
 
 // Waits for a worker that is about to finalize the same draft, instead of passing it over.
-async function lockInvoice(transaction: OrganizationTransaction, organizationId: number, id: string): Promise<void> {
+async function lockInvoice(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  { customerId, id }: { customerId: number; id: string },
+): Promise<void> {
   await transaction
     .selectFrom('invoices')
     .select('id')
     .where('organizationId', '=', organizationId)
+    .where('customerId', '=', customerId)
     .where('id', '=', id)
     .forUpdate()
     .execute()

@@ -18,11 +18,11 @@ export async function cancelSubscription(
   reference: string,
   at: CancellationTime,
 ): Promise<Subscription> {
-  const { id } = await requireSubscription(transaction, organizationId, reference)
-  await lockSubscription(transaction, organizationId, id)
+  const { id, customerId } = await requireSubscription(transaction, organizationId, reference)
+  await lockSubscription(transaction, organizationId, { id, customerId })
   const subscription = await requireSubscription(transaction, organizationId, id)
   const now = await organizationNow(transaction, organizationId)
-  await updateCancelledSubscription(transaction, organizationId, id, changesOf(subscription, at, now))
+  await updateCancelledSubscription(transaction, organizationId, subscription, changesOf(subscription, at, now))
   await announce(transaction, {
     organizationId,
     topic: 'subscription.cancelled',

@@ -137,16 +137,19 @@ export async function listSubscriptions(
   return { rows: await withPriceOverrides(transaction, organizationId, rows), next }
 }
 
+type SubscriptionKey = Pick<Subscription, 'id' | 'customerId'>
+
 /** Keeps every other transaction, the workers' too, from changing the subscription until this one ends. */
 export async function lockSubscription(
   transaction: OrganizationTransaction,
   organizationId: number,
-  id: string,
+  { id, customerId }: SubscriptionKey,
 ): Promise<void> {
   await transaction
     .selectFrom('subscriptions')
     .select('id')
     .where('organizationId', '=', organizationId)
+    .where('customerId', '=', customerId)
     .where('id', '=', id)
     .forUpdate()
     .execute()
@@ -162,7 +165,7 @@ export interface SubscriptionChanges {
 export async function updateCancelledSubscription(
   transaction: OrganizationTransaction,
   organizationId: number,
-  id: string,
+  { id, customerId }: SubscriptionKey,
   { status, endedAt, cancelledAt, nextLifecycleAt }: SubscriptionChanges,
 ): Promise<void> {
   await transaction
@@ -175,6 +178,7 @@ export async function updateCancelledSubscription(
       updatedAt: sql`now()`,
     })
     .where('organizationId', '=', organizationId)
+    .where('customerId', '=', customerId)
     .where('id', '=', id)
     .execute()
 }

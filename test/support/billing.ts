@@ -143,8 +143,10 @@ async function doWhatIsDue(
     const bills = await listDueSubscriptions(connection, due)
     for (const { ids } of bills) await issueBills(connection, organizationId, ids)
     const drafts = await listDueDrafts(connection, due)
-    for (const { ids } of drafts) {
-      await within((transaction) => finalizeDrafts(transaction, { organizationId, invoiceIds: ids, onlyDue: true }))
+    for (const { customerIds, ids } of drafts) {
+      await within((transaction) =>
+        finalizeDrafts(transaction, { organizationId, customerIds, invoiceIds: ids, onlyDue: true }),
+      )
     }
     if (lifecycles.length + bills.length + drafts.length === 0) break
   }

@@ -26,10 +26,10 @@ export async function findDueWork(connection: Connection, producer: Producer): P
     )
   }
   for (const chunk of drafts.filter(({ organizationId }) => !isCatchingUp(bills, organizationId, now))) {
-    const { organizationId, ids, occasion } = chunk
+    const { organizationId, customerIds, ids, occasion } = chunk
     await producer.enqueue(
       'issue-invoices',
-      { task: 'finalize', organizationId, invoiceIds: [...ids] },
+      { task: 'finalize', organizationId, customerIds: [...customerIds], invoiceIds: [...ids] },
       `finalize-${occasion}-${hour}`,
     )
   }

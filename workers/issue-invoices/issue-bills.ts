@@ -68,7 +68,7 @@ async function billRound(
   await advanceSubscriptions(
     transaction,
     organizationId,
-    bills.map(({ subscription, due }) => ({ subscriptionId: subscription.id, next: due.next })),
+    bills.map(({ subscription: { id, customerId }, due }) => ({ subscriptionId: id, customerId, next: due.next })),
   )
   await finalizeInvoices(transaction, organizationId, withoutGrace(drafts))
   return { billed: bills.length, invoices: drafts.length }

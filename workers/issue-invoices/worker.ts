@@ -29,15 +29,15 @@ export const issueInvoices = defineWorker({
           return { organizationId, subscriptions: subscriptionIds.length, invoices }
         }
         case 'finalize': {
-          const { organizationId, invoiceIds } = payload
+          const { organizationId, customerIds, invoiceIds } = payload
           const invoices = await eachOrBisect(
             invoiceIds,
             log,
             (ids) =>
               withOrganization(connection, organizationId, (transaction) =>
-                finalizeDrafts(transaction, { organizationId, invoiceIds: ids, onlyDue: true }),
+                finalizeDrafts(transaction, { organizationId, customerIds, invoiceIds: ids, onlyDue: true }),
               ),
-            (id) => setDraftAside(connection, { organizationId, id, failedAt: realNow() }),
+            (id) => setDraftAside(connection, { organizationId, customerIds, id, failedAt: realNow() }),
           )
           return { organizationId, invoices }
         }

@@ -103,6 +103,29 @@ test('what failed by itself is set aside for an hour, so that others are seen be
   expect(await listed({ seconds: 1 })).toEqual([failing])
 })
 
+test('a draft is found only with its customer', async () => {
+  await open('2026-01-01T00:00:00Z')
+  await fixture.plan({ code: 'fee', amountMinor: 1000n })
+  await subscribeNewCustomer('acme')
+  await subscribeNewCustomer('other')
+  await fixture.advanceTo('2026-02-01T00:30:00Z')
+  const [[draft], [foreign]] = [await fixture.invoices('acme'), await fixture.invoices('other')]
+  const [id, own, others] = [draft?.id ?? '', [draft?.customerId ?? 0], [foreign?.customerId ?? 0]]
+  const { connection, organizationId } = fixture
+  const finalize = (customerIds: readonly number[]) =>
+    fixture.within((transaction) =>
+      finalizeDrafts(transaction, { organizationId, customerIds, invoiceIds: [id], onlyDue: false }),
+    )
+  await setDraftAside(connection, { organizationId, customerIds: others, id, failedAt: Temporal.Now.instant() })
+  expect(await finalize(others)).toBe(0)
+  await fixture.pool.query(`update test_clocks set frozen_time = '2026-02-01T02:00:00Z'`)
+  const due = { now: Temporal.Now.instant(), liveDelaySeconds: 0, testClockDelaySeconds: 0, limit: 9 }
+  const [chunk] = await listDueDrafts(connection, due)
+  expect(chunk?.ids).toContain(id)
+  expect(new Set(chunk?.customerIds)).toEqual(new Set([...own, ...others]))
+  expect(await finalize(own)).toBe(1)
+})
+
 test('so are drafts, and what has become final stays as it is', async () => {
   await open('2026-01-01T00:00:00Z')
   await fixture.plan({ code: 'fee', amountMinor: 1000n })
@@ -110,15 +133,16 @@ test('so are drafts, and what has become final stays as it is', async () => {
   await fixture.advanceTo('2026-02-01T00:30:00Z')
   const [draft] = await fixture.invoices('acme')
   const id = draft?.id ?? ''
+  const customerIds = [draft?.customerId ?? 0]
   const { connection, organizationId } = fixture
-  await setDraftAside(connection, { organizationId, id, failedAt: Temporal.Now.instant() })
+  await setDraftAside(connection, { organizationId, customerIds, id, failedAt: Temporal.Now.instant() })
   await fixture.pool.query(`update test_clocks set frozen_time = '2026-02-01T02:00:00Z'`)
   const due = { now: Temporal.Now.instant(), liveDelaySeconds: 0, testClockDelaySeconds: 0, limit: 9 }
   expect(await listDueDrafts(connection, due)).toEqual([])
   await fixture.within((transaction) =>
-    finalizeDrafts(transaction, { organizationId, invoiceIds: [id], onlyDue: true }),
+    finalizeDrafts(transaction, { organizationId, customerIds, invoiceIds: [id], onlyDue: true }),
   )
   const [final] = await fixture.invoices('acme')
-  await setDraftAside(connection, { organizationId, id, failedAt: Temporal.Now.instant() })
+  await setDraftAside(connection, { organizationId, customerIds, id, failedAt: Temporal.Now.instant() })
   expect(await fixture.invoices('acme')).toEqual([final])
 })
