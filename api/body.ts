@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { AppError, type Issue, validationError } from '../shared/errors.ts'
 import { parseExactJson } from '../shared/json/exact-json.ts'
+import { findNotFinite } from './not-finite.ts'
 
 /** The largest request body that is read whole, decompressed. */
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024
@@ -55,9 +56,12 @@ function bodyTooLarge(): AppError {
 function parseBody(body: Buffer): unknown {
   if (body.length === 0) return undefined
   if (!isUtf8(body)) throw invalidJson('the body is not UTF-8')
+  const text = body.toString()
   try {
-    return parseExactJson(body.toString())
+    return parseExactJson(text)
   } catch (error) {
+    const notFinite = findNotFinite(text)
+    if (notFinite !== undefined) throw validationError([notFinite])
     throw invalidJson(error instanceof SyntaxError ? error.message : 'the body cannot be read')
   }
 }

@@ -1,8 +1,5 @@
 import type { TLocalizedValidationError } from 'typebox/error'
-import type { Issue } from '../shared/errors.ts'
-
-/** The most faults that one answer names, so that a hostile request gets no answer longer than itself. */
-export const MAX_ISSUES = 50
+import { type Issue, MAX_ISSUES } from '../shared/errors.ts'
 
 /** What is wrong with a request, in the words of the API: one issue per fault, at the field that has it. */
 export function issuesOf(errors: readonly TLocalizedValidationError[], place: string): Issue[] {

@@ -17,6 +17,7 @@ export const ERRORS = {
   billable_metric_filter_exists: { status: 409, retryable: false },
   billable_metric_filter_not_found: { status: 404, retryable: false },
   usage_report_too_large: { status: 422, retryable: false },
+  price_too_large: { status: 422, retryable: false },
   invalid_reference: { status: 400, retryable: false },
   plan_exists: { status: 409, retryable: false },
   plan_not_found: { status: 404, retryable: false },
@@ -78,13 +79,14 @@ export class AppError extends Error {
   }
 }
 
-/** The refusal of an input, one issue per fault. */
+/** The most faults that one answer names, so that a hostile request gets no answer longer than itself. */
+export const MAX_ISSUES = 50
+
+/** The refusal of an input, one issue per fault up to `MAX_ISSUES`. */
 export function validationError(issues: readonly Issue[]): AppError {
-  return new AppError(
-    'validation_error',
-    issues.map((issue) => `${issue.loc.join('.')}: ${issue.msg}`).join('; '),
-    issues,
-  )
+  const named = issues.slice(0, MAX_ISSUES)
+  const message = named.map((issue) => `${issue.loc.join('.')}: ${issue.msg}`).join('; ')
+  return new AppError('validation_error', message, named)
 }
 
 /** States what must hold. A failure is a bug: the job fails and its row is kept. */

@@ -1,7 +1,6 @@
 import { AppError, validationError } from '../../shared/errors.ts'
 import { isRawNumber } from '../../shared/json/exact-json.ts'
 import { parseUsageEvent, type UsageEvent } from '../../shared/metering/usage-event.ts'
-import { MAX_ISSUES } from '../validation-issues.ts'
 
 /**
  * Reads the event of an estimate by the rules of one that is sent, but that it needs no transaction id, which is not
@@ -32,7 +31,7 @@ function requireEnvelope(body: unknown): unknown {
     ...Object.keys(others).map((name) => ({ loc: ['body', name], msg: 'unknown field', type: 'extra_forbidden' })),
     ...(event === undefined ? [{ loc: ['body', 'event'], msg: 'this field is required', type: 'missing' }] : []),
   ]
-  if (issues.length > 0) throw validationError(issues.slice(0, MAX_ISSUES))
+  if (issues.length > 0) throw validationError(issues)
   return event
 }
 

@@ -39,7 +39,7 @@ export const currentUsageRoutes: Routes = async (server, { context }) => {
           'out. Outside a running period the times are null and there are no lines.',
         tags: ['Subscriptions'],
         params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 255 }) }),
-        response: { 200: CurrentUsageAnswer, ...failures('subscription_not_found') },
+        response: { 200: CurrentUsageAnswer, ...failures('subscription_not_found', 'price_too_large') },
       },
     },
     (request) =>
@@ -62,7 +62,7 @@ export const currentUsageRoutes: Routes = async (server, { context }) => {
           'the period by what has passed of it, priced by the engine that prices invoices, minimums included.',
         tags: ['Subscriptions'],
         params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 255 }) }),
-        response: { 200: ProjectedUsageAnswer, ...failures('subscription_not_found') },
+        response: { 200: ProjectedUsageAnswer, ...failures('subscription_not_found', 'price_too_large') },
       },
     },
     (request) =>

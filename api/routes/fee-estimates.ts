@@ -24,7 +24,13 @@ export const feeEstimateRoutes: Routes = async (server, { context }) => {
         body: FeeEstimateInput,
         response: {
           200: FeeEstimateAnswer,
-          ...failures('customer_not_found', 'subscription_not_found', 'billable_metric_not_found', 'payload_too_large'),
+          ...failures(
+            'customer_not_found',
+            'subscription_not_found',
+            'billable_metric_not_found',
+            'payload_too_large',
+            'price_too_large',
+          ),
         },
       },
     },

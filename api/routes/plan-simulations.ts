@@ -7,7 +7,7 @@ import { organizationNow } from '../../db/clock.ts'
 import type { OrganizationTransaction } from '../../db/connection.ts'
 import { type Issue, validationError } from '../../shared/errors.ts'
 import { simulateCurve } from '../../shared/plans/simulate-curve.ts'
-import { simulatePlan } from '../../shared/plans/simulate-plan.ts'
+import { planSimulator } from '../../shared/plans/simulate-plan.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { Code, failures, jsonInteger } from '../schemas/common.ts'
 import { ratedLineView } from '../schemas/line.ts'
@@ -35,7 +35,7 @@ export const planSimulationRoutes: Routes = async (server, { context }) => {
         tags: ['Plans'],
         params: Type.Object({ code: Code }),
         body: PlanSimulate,
-        response: { 200: PlanSimulationAnswer, ...failures('plan_not_found') },
+        response: { 200: PlanSimulationAnswer, ...failures('plan_not_found', 'price_too_large') },
       },
     },
     (request) => {
@@ -56,7 +56,7 @@ export const planSimulationRoutes: Routes = async (server, { context }) => {
           'Its fields are those of a creation; its charges are named by metric code, since they have no ids.',
         tags: ['Plans'],
         body: UnsavedPlanSimulate,
-        response: { 200: PlanSimulationAnswer, ...failures('invalid_reference') },
+        response: { 200: PlanSimulationAnswer, ...failures('invalid_reference', 'price_too_large') },
       },
     },
     (request) => {
@@ -84,16 +84,16 @@ async function simulate(
   const componentId = range && requireCharge(plan, range.charge)
   const { timeZone } = await requireOrganization(transaction, organizationId)
   const versions = await listPlanComponents(transaction, organizationId, [plan.versionId])
-  const simulation = {
+  const simulated = {
     currency: plan.currency,
     interval: plan.interval,
     timeZone,
     now: await organizationNow(transaction, organizationId),
     components: (versions.get(plan.versionId) ?? []).map(({ component }) => component),
   }
-  const { lines, totals } = simulatePlan({ ...simulation, units, events })
+  const { lines, totals } = planSimulator(simulated)({ units, events })
   const curve =
-    componentId === undefined || range === undefined ? null : simulateCurve(simulation, { componentId, range })
+    componentId === undefined || range === undefined ? null : simulateCurve(simulated, { componentId, range })
   const chargeModels = new Map(plan.components.map(({ id, chargeModel }) => [id, chargeModel]))
   return {
     plan_code: plan.code,

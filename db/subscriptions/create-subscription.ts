@@ -52,7 +52,7 @@ export async function createSubscription(
     timeZone: customer.timeZone ?? organization.timeZone,
   }
   const { externalId, backfillInvoices = false, trial = null, priceOverrides = null } = request
-  const overrides = priceOverrides === null ? [] : definePriceOverrides(priceOverrides, plan.components)
+  const overrides = priceOverrides === null ? [] : definePriceOverrides(priceOverrides, plan)
   const trialOf = { customerId: customer.customerId, plan, externalId, ...terms }
   const trialEndsAt = await findTrialEnd(transaction, organizationId, trialOf, trial)
   const paysInAdvance = plan.components.some((component) => component.timing === 'advance')

@@ -1,11 +1,32 @@
 import type { InstantRange } from './instant-range.ts'
 import { earlierInstant, laterInstant } from './instant-range.ts'
+import type { CadenceUnit, Interval } from './interval.ts'
+import { cadenceOf } from './interval.ts'
 import { localDate, startOfDay } from './local-day.ts'
 
 /** Sizes of the windows that usage is priced or shown by. */
 export const WINDOW_SIZES = ['minute', 'hour', 'day', 'week', 'month'] as const
 
 export type WindowSize = (typeof WINDOW_SIZES)[number]
+
+/** The most windows by which the usage of one period is priced: those of a month of minutes, or five years of hours. */
+export const MAX_PRICED_WINDOWS = 50_000
+
+/** How many windows the longest period of an interval has at most; a few more than there are, never fewer. */
+export function mostWindowsOf(interval: Interval, size: WindowSize): number {
+  const { count, unit } = cadenceOf(interval)
+  return Math.ceil(count * LONGEST_DAYS[unit] * MOST_WINDOWS_A_DAY[size])
+}
+
+const LONGEST_DAYS: Readonly<Record<CadenceUnit, number>> = { days: 1, weeks: 7, months: 31, years: 366 }
+
+const MOST_WINDOWS_A_DAY: Readonly<Record<WindowSize, number>> = {
+  minute: 24 * 60,
+  hour: 24,
+  day: 1,
+  week: 1 / 7,
+  month: 1 / 28,
+}
 
 /**
  * The windows of a stretch of time, in order: minutes, hours and days of the zone's clock, weeks from Monday, calendar

@@ -1,3 +1,5 @@
+import type { Interval } from '../calendar/interval.ts'
+import { MAX_PRICED_WINDOWS, mostWindowsOf, type WindowSize } from '../calendar/windows.ts'
 import type { Issue } from '../errors.ts'
 import type { AggregationName } from '../metering/aggregations.ts'
 import { type ChargeModel, parseCharge } from '../pricing/charge-models.ts'
@@ -19,6 +21,18 @@ export interface WrittenCharge {
 export interface ChargedMetric {
   readonly aggregation: AggregationName
   readonly recurring: boolean
+}
+
+/** Why the windows of a charge are too many for a period of the interval; `loc` is where the charge stands. */
+export function windowIssues(
+  modifiers: Readonly<Record<string, unknown>>,
+  interval: Interval,
+  loc: Issue['loc'],
+): Issue[] {
+  const { size } = (modifiers['windows'] ?? {}) as { readonly size?: WindowSize }
+  if (size === undefined || mostWindowsOf(interval, size) <= MAX_PRICED_WINDOWS) return []
+  const msg = `a period would have more than ${MAX_PRICED_WINDOWS} windows; take longer ones, or a shorter interval`
+  return [{ loc: [...loc, 'windows', 'size'], msg, type: 'too_many_windows' }]
 }
 
 /** Every reason why a charge cannot be priced; `loc` is where it stands. */

@@ -1,7 +1,7 @@
 import { AppError, type Issue, validationError } from '../errors.ts'
 import { isCurrency } from '../money/currency.ts'
 import { defineChargeFilters, type MetricFilter } from './charge-filters.ts'
-import { type ChargedMetric, chargeIssues, groupKeysOf, matrixKeysOf } from './check-charge.ts'
+import { type ChargedMetric, chargeIssues, groupKeysOf, matrixKeysOf, windowIssues } from './check-charge.ts'
 import type { ComponentDefinition, PlanDefinition, VersionDefinition } from './plan-definition.ts'
 import type { ChargeRequest, PlanRequest, PlanTerms } from './plan-request.ts'
 
@@ -30,6 +30,9 @@ export function defineVersion(planName: string, terms: PlanTerms, metrics: Charg
   const usage = terms.charges.map((charge, index) =>
     usageComponent(charge, metrics.get(idOf(charge)), ['body', 'charges', index], issues),
   )
+  terms.charges.forEach(({ modifiers }, index) => {
+    issues.push(...windowIssues(modifiers, terms.interval, ['body', 'charges', index]))
+  })
   if (issues.length > 0) throw validationError(issues)
   for (const charge of terms.charges) requireReferences(charge, metrics)
   return {

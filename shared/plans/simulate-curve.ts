@@ -1,7 +1,7 @@
 import { assert } from '../errors.ts'
 import type { RatedLine } from '../invoicing/rated-line.ts'
 import type { Exact } from '../money/decimal.ts'
-import { type PlanSimulation, simulatePlan } from './simulate-plan.ts'
+import { planSimulator, type SimulatedPlan } from './simulate-plan.ts'
 
 /** Quantities to be priced: evenly spaced, both ends included. */
 export interface UnitRange {
@@ -16,13 +16,12 @@ const PLACES = 12
 
 /** What a whole period of one charge costs at each quantity of the range, in the order of the quantities. */
 export function simulateCurve(
-  simulation: Omit<PlanSimulation, 'units' | 'events'>,
+  plan: SimulatedPlan,
   { componentId, range }: { componentId: string; range: UnitRange },
 ): readonly RatedLine[] {
-  const components = simulation.components.filter(({ id }) => id === componentId)
+  const simulate = planSimulator({ ...plan, components: plan.components.filter(({ id }) => id === componentId) })
   return quantitiesOf(range).map((units) => {
-    const usage = { units: new Map([[componentId, units]]), events: new Map() }
-    const { lines } = simulatePlan({ ...simulation, components, ...usage })
+    const { lines } = simulate({ units: new Map([[componentId, units]]), events: new Map() })
     const line = lines.find(({ kind, portion }) => kind === 'usage' && portion === undefined)
     assert(line !== undefined, `component ${componentId} has no line`)
     return line

@@ -1,14 +1,14 @@
 import type { BillingPeriod } from '../calendar/billing-period.ts'
-import { windowsWithin } from '../calendar/windows.ts'
+import { type WindowSize, windowsWithin } from '../calendar/windows.ts'
 import type { ComponentUsage, UsageComponent } from '../invoicing/components.ts'
 import { WHOLE } from '../invoicing/portions.ts'
 import { decimal, type Exact, ZERO } from '../money/decimal.ts'
 import type { MeteredEvent, MeteredUsage } from '../pricing/metered-usage.ts'
+import type { ChargeModifiers } from '../pricing/modifiers.ts'
 import { proratedUsage } from '../pricing/unit-stack.ts'
 
 /** What a simulation says was used. */
 export interface SimulatedQuantities {
-  readonly timeZone: string
   /** By the id of a component or of one of its filters, or by metric code; an id counts before a code. */
   readonly units: ReadonlyMap<string, Exact>
   /** Single events, by the same keys, for prices that depend on them; otherwise the units are those of one event. */
@@ -23,7 +23,7 @@ export interface SimulatedQuantities {
 export function simulatedUsage(
   component: UsageComponent,
   simulation: SimulatedQuantities,
-  period: BillingPeriod,
+  span: SimulatedSpan,
 ): ComponentUsage[] {
   const whole = quantityOf([component.id, component.metric.code], simulation)
   const ofFilters = (component.filters ?? []).map(({ id }) => ({
@@ -31,10 +31,28 @@ export function simulatedUsage(
     quantity: quantityOf([id], simulation),
   }))
   return [...ofFilters, { filterId: null, quantity: whole }].flatMap(({ filterId, quantity }) =>
-    quantity === undefined
-      ? []
-      : [{ ...WHOLE, filterId, ...shapedUsage(component, quantity, { period, timeZone: simulation.timeZone }) }],
+    quantity === undefined ? [] : [{ ...WHOLE, filterId, ...shapedUsage(component, quantity, span) }],
   )
+}
+
+const UNUSED: MeteredUsage = { units: ZERO, events: [] }
+
+/** The period that is simulated. */
+export interface SimulatedSpan {
+  readonly period: BillingPeriod
+  /** How many windows it has of each size by which a component is priced. */
+  readonly windowCounts: ReadonlyMap<WindowSize, number>
+}
+
+/** Counting windows takes time in proportion to their number: once is enough for many quantities. */
+export function simulatedSpan(
+  components: readonly { readonly modifiers?: ChargeModifiers }[],
+  period: BillingPeriod,
+  timeZone: string,
+): SimulatedSpan {
+  const sizes = new Set(components.flatMap(({ modifiers }) => modifiers?.windows?.size ?? []))
+  const windowCounts = new Map([...sizes].map((size) => [size, windowsWithin(period, size, timeZone).length]))
+  return { period, windowCounts }
 }
 
 interface SimulatedQuantity {
@@ -58,12 +76,12 @@ function quantityOf(keys: readonly string[], { units, events }: SimulatedQuantit
 function shapedUsage(
   { modifiers = {} }: UsageComponent,
   quantity: SimulatedQuantity,
-  { period, timeZone }: { period: BillingPeriod; timeZone: string },
+  { period, windowCounts }: SimulatedSpan,
 ): MeteredUsage & { readonly eventsCount: bigint } {
   const { units, eventsCount } = quantity
   if (modifiers.windows !== undefined) {
-    const [, ...others] = windowsWithin(period, modifiers.windows.size, timeZone)
-    return { ...quantity, windows: [quantity, ...others.map(() => ({ units: ZERO, events: [] }))] }
+    const others = Array.from({ length: (windowCounts.get(modifiers.windows.size) ?? 1) - 1 }, () => UNUSED)
+    return { ...quantity, windows: [quantity, ...others] }
   }
   if (modifiers.matrix !== undefined) return { ...quantity, cells: [{ values: [null, null], units }] }
   if (modifiers.prorated !== true) return quantity

@@ -1,5 +1,5 @@
 import type { Issue } from '../errors.ts'
-import { assert } from '../errors.ts'
+import { AppError, assert } from '../errors.ts'
 import { evaluateNumber } from '../expressions/evaluate-expression.ts'
 import type { Expression } from '../expressions/expression.ts'
 import { readsEvents } from '../expressions/expression.ts'
@@ -64,7 +64,10 @@ function flatAmountOf(properties: CustomProperties, quantity: Quantity): Exact {
     objects: { custom_properties: properties.custom_properties ?? {} },
     events: readsEvents(expression) ? requireEvents(quantity).map(scopeOf) : [],
   })
-  assert(value.e < MAX_DECIMAL_DIGITS, 'the expression of a custom price came to more than an invoice can hold')
+  if (value.e >= MAX_DECIMAL_DIGITS) {
+    const msg = 'the expression of a custom price came to more than an invoice can hold; correct it, or the units'
+    throw new AppError('price_too_large', msg)
+  }
   return Exact.max(value, 0)
 }
 

@@ -3,6 +3,9 @@ import { refuse } from './property-fields.ts'
 
 export const GROUP_KEYS = 'pricing_group_keys'
 
+// Each multiplies the lines of an invoice, and the rollups of the metric.
+const MAX_GROUP_KEYS = 20
+
 /** Event properties whose values are priced apart from one another; every model accepts them. */
 export interface GroupKeys {
   readonly pricing_group_keys?: readonly string[]
@@ -14,6 +17,10 @@ export function findGroupKeys(fields: PropertyFields): GroupKeys {
   if (keys === undefined || keys === null) return {}
   if (!Array.isArray(keys)) {
     refuse(fields, GROUP_KEYS, 'list_type', 'must be a list of property names')
+    return {}
+  }
+  if (keys.length > MAX_GROUP_KEYS) {
+    refuse(fields, GROUP_KEYS, 'too_long', `must have at most ${MAX_GROUP_KEYS} property names`)
     return {}
   }
   keys.forEach((key, index) => checkKey(fields, key, index, keys))

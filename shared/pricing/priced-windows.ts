@@ -32,18 +32,22 @@ export function priceWindows(
   { commitment, currency }: { commitment: WindowCommitment | undefined; currency: string },
 ): WindowsPrice {
   const priceOfUnits = (units: Exact): Exact => priceCharge(charge, { units }, currency).amount
-  const steps: PricingStep[] = []
+  const prices = windows.filter(isUsed).map((usage) => priceCharge(charge, usage, currency))
   let [overage, trueUp] = [ZERO, ZERO]
-  for (const usage of windows) {
-    const price = usage.units.greaterThan(0) ? priceCharge(charge, usage, currency) : undefined
-    steps.push(...(price?.steps ?? []))
-    if (commitment === undefined) continue
-    const amount = price?.amount ?? ZERO
+  const commit = (amount: Exact, count: number): void => {
+    if (commitment === undefined || count === 0) return
     const committed = applyCommitment(amount, commitment, priceOfUnits)
-    overage = overage.plus(committed.utilized).plus(committed.overage).minus(amount)
-    trueUp = trueUp.plus(committed.trueUp)
+    overage = committed.utilized.plus(committed.overage).minus(amount).times(count).plus(overage)
+    trueUp = committed.trueUp.times(count).plus(trueUp)
   }
-  return { steps: mergeSteps(steps), overage, trueUp }
+  for (const { amount } of prices) commit(amount, 1)
+  // Those without usage are alike, and most of a month of minutes.
+  commit(ZERO, windows.length - prices.length)
+  return { steps: mergeSteps(prices.flatMap(({ steps }) => steps)), overage, trueUp }
+}
+
+function isUsed({ units }: MeteredUsage): boolean {
+  return !units.isZero() && !units.isNegative()
 }
 
 /** Reads windows as they came from a request or from the database; undefined with the faults noted in `issues`. */

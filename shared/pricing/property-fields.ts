@@ -1,4 +1,4 @@
-import type { Issue } from '../errors.ts'
+import { type Issue, MAX_ISSUES } from '../errors.ts'
 import { decimalOf, decimalText, isRawNumber } from '../json/exact-json.ts'
 import type { Exact } from '../money/decimal.ts'
 import { MAX_DECIMAL_DIGITS, ZERO } from '../money/decimal.ts'
@@ -27,7 +27,9 @@ export function openFields(value: unknown, loc: Location, issues: Issue[], names
     issues.push({ loc, msg: 'must be an object', type: 'dict_type' })
     return { values: {}, loc, issues: [] }
   }
-  for (const name of Object.keys(value).filter((key) => !names.includes(key))) {
+  const unknown = Object.keys(value).filter((key) => !names.includes(key))
+  // No answer names more.
+  for (const name of unknown.slice(0, MAX_ISSUES)) {
     issues.push({
       loc: [...loc, name],
       msg: `is not a property here; known are ${names.join(', ')}`,

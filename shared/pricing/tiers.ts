@@ -38,6 +38,9 @@ export function tiersOf(ranges: readonly RangeProperties[]): Tier[] {
   })
 }
 
+// Every bill walks them all.
+const MAX_RANGES = 1_000
+
 interface Range {
   readonly fields: PropertyFields
   readonly from: Exact
@@ -59,7 +62,8 @@ export function requireRanges<Name extends PriceName>(
   if (list === undefined) refuse(fields, name, 'missing', 'is required')
   else if (!Array.isArray(list)) refuse(fields, name, 'list_type', 'must be a list of ranges')
   else if (list.length === 0) refuse(fields, name, 'too_short', 'must have at least one range')
-  if (!Array.isArray(list)) return []
+  else if (list.length > MAX_RANGES) refuse(fields, name, 'too_long', `must have at most ${MAX_RANGES} ranges`)
+  if (!Array.isArray(list) || list.length > MAX_RANGES) return []
   const faultsBefore = fields.issues.length
   const ranges = list.map((value, index) => readRange(fields, [name, index], value, priceName))
   // Bounds that could not be read have no order to check.

@@ -1,3 +1,4 @@
+import type { Interval } from '../calendar/interval.ts'
 import { assert, type Issue, validationError } from '../errors.ts'
 import {
   type ChargedMetric,
@@ -5,6 +6,7 @@ import {
   groupKeysOf,
   matrixKeysOf,
   type WrittenCharge,
+  windowIssues,
 } from '../plans/check-charge.ts'
 import type { ChargeModel } from '../pricing/charge-models.ts'
 import { uncountedKeys } from './counted-keys.ts'
@@ -41,6 +43,12 @@ export interface PriceOverride {
   readonly filters: readonly FilterOverride[] | null
 }
 
+/** The version that is subscribed to. */
+export interface OverridablePlan {
+  readonly interval: Interval
+  readonly components: readonly OverridableComponent[]
+}
+
 /** A component of the plan as it was written. */
 export interface OverridableComponent {
   readonly id: string
@@ -56,7 +64,7 @@ export interface OverridableComponent {
 /** Checks prices by the rules that those of a plan go by. Throws `validation_error` naming every fault. */
 export function definePriceOverrides(
   { amountMinor, charges }: PriceOverridesRequest,
-  components: readonly OverridableComponent[],
+  { components, interval }: OverridablePlan,
 ): readonly PriceOverride[] {
   const issues: Issue[] = []
   const seen = new Set<string>()
@@ -67,7 +75,9 @@ export function definePriceOverrides(
     if (component === undefined) return refuse(issues, [...loc, 'id'], 'the plan has no charge with this id', 'unknown')
     if (seen.has(id)) return refuse(issues, [...loc, 'id'], 'is given twice', 'duplicate')
     seen.add(id)
-    return [chargeOverride(component, charge, loc, issues)]
+    const override = chargeOverride(component, charge, loc, issues)
+    issues.push(...windowIssues(override.modifiers ?? {}, interval, loc))
+    return [override]
   })
   if (issues.length > 0) throw validationError(issues)
   const fee = components.find(({ kind }) => kind === 'rate')

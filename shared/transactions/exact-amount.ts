@@ -22,7 +22,7 @@ export function readAmount(
 ): { readonly amount: Exact } | { readonly issue: Issue } {
   const text = decimalText(value)
   const amount = text === undefined ? undefined : parseDecimal(text)
-  const fault = amount === undefined ? shapeFault(text) : boundsFault(amount, bounds)
+  const fault = amount === undefined ? shapeFault(text, bounds) : boundsFault(amount, bounds)
   if (fault !== undefined) return { issue: { loc: bounds.loc, type: fault[0], msg: fault[1] } }
   // Minus zero is zero.
   return { amount: amount === undefined || amount.isZero() ? ZERO : amount }
@@ -39,11 +39,13 @@ function boundsFault(amount: Exact, { maxDecimals, mayBeNegative }: AmountBounds
 
 const DECIMAL_SHAPE = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
 
-function shapeFault(text: string | undefined): Fault {
+function shapeFault(text: string | undefined, { maxDecimals }: AmountBounds): Fault {
   if (text === undefined) return ['decimal_type', 'must be a number, or a text with one']
   if (/^[+-]?(?:nan|inf(?:inity)?)$/i.test(text)) return ['finite_number', 'must be a finite number']
-  // What has the shape of a decimal and still was not read is too long.
-  return DECIMAL_SHAPE.test(text) ? tooLong() : ['decimal_parsing', 'must be a decimal such as 12.50']
+  if (!DECIMAL_SHAPE.test(text)) return ['decimal_parsing', 'must be a decimal such as 12.50']
+  // What has the shape of a decimal and still was not read is too long, on one side of its point or the other.
+  const msg = `must have at most ${MAX_INTEGER_DIGITS} digits before the point and ${maxDecimals} after it`
+  return ['decimal_max_digits', msg]
 }
 
 function tooLong(): Fault {

@@ -326,10 +326,10 @@ describe('a transaction', () => {
   })
 
   test.each(['{"amount": NaN, "type": "usage", "reference_id": "r"}', '{"amount": Infinity}'])(
-    'refuses what is no JSON: %s',
+    'refuses at its field what JSON does not know: %s',
     async (body) => {
       const answer = await client.post('/billing/transactions', body)
-      expect([answer.status, answer.body.detail[0].type]).toEqual([422, 'json_invalid'])
+      expect([answer.status, answer.body]).toEqual([422, fault('amount', 'finite_number')])
     },
   )
 

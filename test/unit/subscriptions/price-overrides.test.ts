@@ -25,7 +25,10 @@ const unchanged = { properties: undefined, modifiers: {}, displayName: null, fil
 const filter = { id: 'filter', properties: undefined, displayName: null }
 
 function define(request: Partial<PriceOverridesRequest>) {
-  return definePriceOverrides({ amountMinor: null, charges: [], ...request }, [FEE, CHARGE])
+  return definePriceOverrides(
+    { amountMinor: null, charges: [], ...request },
+    { interval: 'monthly', components: [FEE, CHARGE] },
+  )
 }
 
 function refusal(...charges: Partial<ChargeOverrideRequest>[]): string[] {
@@ -104,7 +107,8 @@ test('prices of a filter that depend on single events are refused where the char
   }
   const filters = [{ ...filter, properties: { rate: '1', per_transaction_min_amount: '0.1' } }]
   const charges = [{ id: 'charge', ...unchanged, filters }]
-  const refused = () => definePriceOverrides({ amountMinor: null, charges }, [FEE, component])
+  const refused = () =>
+    definePriceOverrides({ amountMinor: null, charges }, { interval: 'monthly', components: [FEE, component] })
   const msg = 'free_units does not go with a price that depends on single events'
   const loc = ['body', 'price_overrides', 'charges', 0, 'filters', 0, 'properties']
   expect(refused).toThrow(expect.objectContaining({ issues: [{ loc, msg, type: 'not_combinable' }] }))

@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Answer, type ApiClient, startApi, type TestApi } from '../../support/api.ts'
+
+let api: TestApi
+let client: ApiClient
+let metricId: string
+
+beforeAll(async () => {
+  api = await startApi()
+  client = await api.client()
+  const metric = { code: 'tokens', name: 'Tokens', aggregation: 'sum', field_name: 'tokens' }
+  metricId = (await client.post('/billable_metrics', metric)).body.id
+})
+afterAll(() => api.stop())
+
+function planOf(charge: object, about: object = {}) {
+  const charges = [{ billable_metric_id: metricId, charge_model: 'standard', properties: { amount: '1' }, ...charge }]
+  return { code: 'plan', name: 'Plan', interval: 'monthly', charges, ...about }
+}
+
+function simulate(charge: object, about: object): Promise<Answer> {
+  return client.post('/plans/simulate', planOf(charge, about))
+}
+
+function issues({ status, body }: Answer) {
+  return [status, body.detail.map(({ loc, type }: { loc: unknown[]; type: string }) => [loc.join('.'), type])]
+}
+
+describe('numbers that are none', () => {
+  test.each([
+    ['/billing/transactions', '{"amount": NaN, "type": "usage", "reference_id": "1"}', 'body.amount'],
+    ['/billing/transactions', '{"amount": -Infinity, "type": "NaN", "reference_id": "\\"NaN"}', 'body.amount'],
+    ['/billing/subscriptions', '{"agent_id": "a", "user_id": "u", "price_usd": Infinity}', 'body.price_usd'],
+    ['/events/batch', '{"events": [{}, {"properties": {"tokens": NaN}}]}', 'body.events.1.properties.tokens'],
+  ])('the refusal of NaN and Infinity on %s names their field: %s', async (path, body, field) => {
+    expect(issues(await client.post(path, body))).toEqual([422, [[field, 'finite_number']]])
+  })
+
+  test('a body with NaN that is broken elsewhere is refused as a whole', async () => {
+    const answer = await client.post('/billing/transactions', '{"amount": NaN, "type": }')
+    expect(issues(answer)).toEqual([422, [['body', 'json_invalid']]])
+  })
+
+  test.each(['0.0000000000000000000000000000000000001', '1e-400', '1e400', '1'.repeat(40)])(
+    'an amount of %s is refused with the digits that it may have on either side of its point',
+    async (amount) => {
+      const body = `{"amount": ${amount}, "type": "usage", "reference_id": "long"}`
+      expect((await client.post('/billing/transactions', body)).body.detail).toEqual([
+        {
+          loc: ['body', 'amount'],
+          msg: 'must have at most 15 digits before the point and 12 after it',
+          type: 'decimal_max_digits',
+        },
+      ])
+    },
+  )
+})
+
+describe('prices that are beyond all money', () => {
+  test('the expression that makes one is answered with 422', async () => {
+    const properties = { expression: 'units * units' }
+    const charge = { charge_model: 'custom', properties }
+    const answer = await simulate(charge, { units: { tokens: '9'.repeat(30) } })
+    expect([answer.status, answer.body.code]).toEqual([422, 'price_too_large'])
+    expect((await simulate(charge, { units: { tokens: '9'.repeat(15) } })).status).toBe(200)
+  })
+})
+
+describe('windows without number', () => {
+  const refusal = (at: string) => [422, [[`${at}.windows.size`, 'too_many_windows']]]
+
+  test('a plan is refused whose periods have too many', async () => {
+    const charge = { windows: { size: 'minute' } }
+    expect(issues(await client.post('/plans', planOf(charge, { interval: 'quarterly' })))).toEqual(
+      refusal('body.charges.0'),
+    )
+    const years = { interval_unit: 'year', interval_count: 366, units: { tokens: 1 } }
+    expect(issues(await simulate(charge, years))).toEqual(refusal('body.charges.0'))
+    expect((await simulate({ windows: { size: 'month' } }, years)).status).toBe(200)
+  })
+
+  test('so is the override of a subscription, and a change of the interval', async () => {
+    await client.post('/customers', { external_id: 'acme' })
+    const plan = planOf({ windows: { size: 'hour' } }, { code: 'windowed', interval: 'yearly' })
+    const { id } = (await client.post('/plans', plan)).body.charges[0]
+    const price_overrides = { charges: [{ id, windows: { size: 'minute' } }] }
+    const subscription = { external_customer_id: 'acme', plan_code: 'windowed', price_overrides }
+    expect(issues(await client.post('/subscriptions', subscription))).toEqual(refusal('body.price_overrides.charges.0'))
+    const changed = { interval_unit: 'year', interval_count: 50 }
+    expect(issues(await client.patch('/plans/windowed', changed))).toEqual(refusal('body.charges.0'))
+  })
+
+  test('a curve over a month of minutes prices those without usage together', async () => {
+    const windows = { size: 'minute', commitment: { amount: '0.5', overage_factor: '2', true_up: true } }
+    const range = { charge: 'tokens', from: 0, to: 2, points: 200 }
+    const { status, body } = await simulate({ windows }, { range })
+    const [{ period_start, period_end }] = body.lines
+    const minutes = Temporal.Instant.from(period_start).until(period_end).total('minutes')
+    expect(status).toBe(200)
+    expect(body.curve[0]).toMatchObject({ units: '0', amount: String(minutes * 0.5) })
+    // One minute costs its commitment, and twice what goes beyond; the others their commitment.
+    expect(body.curve.at(-1)).toMatchObject({ units: '2', amount: String((minutes - 1) * 0.5 + 0.5 + 1.5 * 2) })
+  })
+})
+
+describe('more than anybody means', () => {
+  test('one answer names at most fifty faults', async () => {
+    const properties = Object.fromEntries(Array.from({ length: 9_000 }, (_, index) => [`p${index}`, 1]))
+    const answers = [
+      await client.post('/plans', planOf({ properties })),
+      await simulate({}, { units: properties }),
+      await client.post('/events/batch', properties),
+      await client.post('/plans', properties),
+    ]
+    for (const { status, body } of answers) expect([status, body.detail.length]).toEqual([422, 50])
+  })
+
+  test.each(['/plans', '/customers'])(
+    'no object of a request to %s has more than ten thousand fields',
+    async (path) => {
+      const metadata = Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [`p${index}`, 1]))
+      const answers = [await client.post(path, metadata), await client.post(path, { metadata })]
+      expect(answers.map(issues)).toEqual([
+        [422, [['body', 'too_long']]],
+        [422, [['body.metadata', 'too_long']]],
+      ])
+    },
+  )
+
+  test('tiers have at most a thousand ranges', async () => {
+    const properties = { graduated_ranges: Array.from({ length: 300_000 }, () => ({ x: 1 })) }
+    expect(issues(await client.post('/plans', planOf({ charge_model: 'graduated', properties })))).toEqual([
+      422,
+      [['body.charges.0.properties.graduated_ranges', 'too_long']],
+    ])
+  })
+
+  test('a charge has at most twenty pricing group keys', async () => {
+    const keys = (length: number) => ({
+      properties: { amount: '1', pricing_group_keys: Array.from({ length }, (_, index) => `key${index}`) },
+    })
+    expect((await client.post('/plans', planOf(keys(20), { code: 'twenty' }))).status).toBe(201)
+    expect(issues(await client.post('/plans', planOf(keys(200_000))))).toEqual([
+      422,
+      [['body.charges.0.properties.pricing_group_keys', 'too_long']],
+    ])
+  })
+})
+
+test.each(['/customers', '/events/unprocessed', '/billing/transactions', '/invoices', '/plans'])(
+  'a query parameter that GET %s does not know is refused by name',
+  async (path) => {
+    expect(issues(await client.get(`${path}?limit=5&externl_id=1&__proto__=2`))).toEqual([
+      422,
+      [
+        ['query.externl_id', 'extra_forbidden'],
+        ['query.__proto__', 'extra_forbidden'],
+      ],
+    ])
+  },
+)
