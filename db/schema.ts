@@ -1,5 +1,6 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { Interval, NamedInterval } from '../shared/calendar/interval.ts'
+import type { CorrectedKind, LineKind } from '../shared/invoicing/rated-line.ts'
 import type { AggregationName } from '../shared/metering/aggregations.ts'
 import type { ChargeModel } from '../shared/pricing/charge-models.ts'
 import type { FilterOverride } from '../shared/subscriptions/filter-overrides.ts'
@@ -320,7 +321,7 @@ export interface Database {
     invoiceId: string
     position: number
     id: GeneratedId
-    kind: 'plan_fee' | 'usage' | 'minimum_spend'
+    kind: LineKind
     description: string
     priceComponentId: string
     priceId: string
@@ -339,6 +340,15 @@ export interface Database {
     adjustments: JSONColumnType<readonly Record<string, unknown>[], string | undefined, string>
     chargeFilterId: string | null
     groupedBy: JSONColumnType<Record<string, string | null>, string | undefined, string>
+    correctsInvoiceId: string | null
+    correctedKind: CorrectedKind | null
+  }
+  reopenedPeriods: OfOrganization & {
+    customerId: number
+    invoiceId: string
+    subscriptionId: string
+    reopenedAt: Instant
+    billingFailedAt: NullableInstant
   }
   invoicePaymentStates: OfOrganization & {
     customerId: number

@@ -33,7 +33,7 @@ export const pastUsageRoutes: Routes = async (server, { context }) => {
         summary: 'List the usage of periods that are over',
         description:
           'As it was billed, newest first: a period per invoice, without fixed fees. While the invoice is a draft, ' +
-          'late usage still changes it.',
+          'late usage still changes it; what arrives later is on later invoices.',
         tags: ['Subscriptions'],
         params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 255 }) }),
         querystring: Type.Object(PAGE_QUERY),
@@ -54,7 +54,8 @@ export const pastUsageRoutes: Routes = async (server, { context }) => {
 }
 
 function view(subscription: Subscription, invoice: Invoice) {
-  const lines = invoice.lines.filter(({ kind }) => kind !== 'plan_fee')
+  // Late lines are of other periods.
+  const lines = invoice.lines.filter(({ kind, correctsInvoiceId }) => kind !== 'plan_fee' && correctsInvoiceId === null)
   return {
     subscription_id: subscription.id,
     external_subscription_id: subscription.externalId,

@@ -1,8 +1,9 @@
 import Type from 'typebox'
 import type { InvoiceLine } from '../../db/invoices/invoices.ts'
 import { adjustmentRecords, stepRecords } from '../../db/invoices/step-records.ts'
-import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
+import { LINE_KINDS, type RatedLine } from '../../shared/invoicing/rated-line.ts'
 import { decimal } from '../../shared/money/decimal.ts'
+import { ADJUSTMENT_KINDS } from '../../shared/pricing/price-usage.ts'
 import { Cents, Choice, Decimal, jsonInteger, Nullable, Output, Time, Uuid } from './common.ts'
 
 /** A step on the way from units to an amount. */
@@ -23,12 +24,12 @@ export const PricingStep = Output('PricingStep', {
 })
 
 const LineAdjustment = Output('LineAdjustment', {
-  kind: Choice(['overage', 'true_up', 'conversion', 'percentage_discount', 'maximum_spend']),
+  kind: Choice(ADJUSTMENT_KINDS),
   amount: Type.String({ description: 'Major units; below zero where it takes off.' }),
 })
 
 const LINE = {
-  kind: Choice(['plan_fee', 'usage', 'minimum_spend'], { title: 'LineKind' }),
+  kind: Choice(LINE_KINDS, { title: 'LineKind' }),
   description: Type.String(),
   charge_id: Nullable(Type.String({ format: 'uuid', description: 'The charge of the plan; null on a plan fee.' })),
   charge_filter_id: Nullable(
@@ -62,7 +63,16 @@ const LINE = {
 export const RatedLineAnswer = Output('RatedLine', LINE)
 
 /** A line of an invoice. */
-export const InvoiceLineAnswer = Output('InvoiceLine', { id: Uuid, ...LINE })
+export const InvoiceLineAnswer = Output('InvoiceLine', {
+  id: Uuid,
+  ...LINE,
+  corrects_invoice_id: Nullable(
+    Type.String({
+      format: 'uuid',
+      description: 'On late usage and its credits: the invoice of the period they are of.',
+    }),
+  ),
+})
 
 /** A line of the rating engine as it is answered; `chargeModels` names the model of each usage component. */
 export function ratedLineView(line: RatedLine, chargeModels: ReadonlyMap<string, string | null>) {
@@ -115,5 +125,6 @@ export function invoiceLineView(line: InvoiceLine) {
         : { billed_days: line.billedDays, period_days: line.periodDays },
     steps: line.steps,
     adjustments: line.adjustments,
+    corrects_invoice_id: line.correctsInvoiceId,
   }
 }

@@ -1,23 +1,27 @@
 import { storedPeriod } from '../../shared/calendar/billing-period.ts'
 import { assert } from '../../shared/errors.ts'
-import { type InvoiceTotals, invoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
+import { type InvoiceTotals, invoiceTotals, withLines } from '../../shared/invoicing/invoice-totals.ts'
 import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
 import { billedParts } from '../../shared/invoicing/trial-periods.ts'
+import { organizationNow } from '../clock.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { type BilledSubscription, listBilledSubscriptions } from './billed-subscriptions.ts'
 import type { LockedDraft } from './finalize-invoices.ts'
 import { type LoadedRating, loadRatings, type RatingRequest, requireComponent } from './load-rating.ts'
+import { nextInvoiceLines } from './next-invoice-lines.ts'
+import { closePeriods, reopenPeriodsOfTouched } from './reopened-periods.ts'
 import { type RefreshedDraft, updateDrafts } from './write-invoices.ts'
 
 /**
- * Rates the usage of drafts again, so that what arrived during their grace period is billed. Answers with the totals by
- * invoice. Fees were fixed when the draft was issued.
+ * Rates the usage of drafts that are about to be final again, so that what arrived during their grace period is billed, and
+ * what arrived later for periods before. Answers with the totals by invoice. Fees were fixed when the draft was issued.
  */
 export async function refreshDrafts(
   transaction: OrganizationTransaction,
   organizationId: number,
   drafts: readonly LockedDraft[],
 ): Promise<ReadonlyMap<string, InvoiceTotals>> {
+  await forgetMarks(transaction, organizationId, drafts)
   const requests = await draftRequests(transaction, organizationId, drafts)
   const ratings = await loadRatings(transaction, organizationId, requests)
   const fees = await listFees(transaction, organizationId, drafts)
@@ -26,8 +30,21 @@ export async function refreshDrafts(
     assert(rating !== undefined, `draft ${draft.id} was not rated`)
     return refreshedDraft(draft, rating, fees.get(draft.id) ?? [])
   })
-  await updateDrafts(transaction, organizationId, refreshed)
-  return new Map(refreshed.map(({ id, totals }) => [id, totals]))
+  const complete = await withLateLines(transaction, organizationId, drafts, refreshed)
+  await updateDrafts(transaction, organizationId, complete)
+  return new Map(complete.map(({ id, totals }) => [id, totals]))
+}
+
+// Usage that is committed from here on marks these periods anew.
+async function forgetMarks(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  drafts: readonly LockedDraft[],
+): Promise<void> {
+  const customerIds = drafts.map(({ customerId }) => customerId)
+  const reopenedAt = await organizationNow(transaction, organizationId)
+  await reopenPeriodsOfTouched(transaction, organizationId, { customerIds, reopenedAt })
+  await closePeriods(transaction, organizationId, drafts)
 }
 
 /** What is to be rated of the usage of drafts, in their order. */
@@ -63,6 +80,25 @@ function refreshedDraft(
     firstPosition: Math.max(-1, ...fees.map(({ position }) => position)) + 1,
     totals: invoiceTotals(currency, [...feeLines, ...lines.map(({ line }) => line)]),
   }
+}
+
+async function withLateLines(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  drafts: readonly LockedDraft[],
+  refreshed: readonly RefreshedDraft[],
+): Promise<readonly RefreshedDraft[]> {
+  const subscriptionIds = new Map(drafts.map(({ id, subscriptionId }) => [id, subscriptionId ?? '']))
+  const carrying = refreshed.map(({ id, totals }) => {
+    return { id, subscriptionId: subscriptionIds.get(id) ?? '', otherMinor: totals.subtotalMinor, isFinal: true }
+  })
+  const lateLines = await nextInvoiceLines(transaction, organizationId, carrying)
+  return refreshed.map((draft) => {
+    const late = lateLines.get(draft.id)
+    return late === undefined
+      ? draft
+      : { ...draft, lines: [...draft.lines, ...late], totals: withLines(draft.totals, late) }
+  })
 }
 
 async function subscriptionsOf(

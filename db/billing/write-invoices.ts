@@ -97,7 +97,8 @@ async function deleteUsageLines(
     where line.customer_id = draft.customer_id and line.invoice_id = draft.invoice_id and line.kind <> 'plan_fee'
       and line.organization_id = ${organizationId}
     returning line.id, line.invoice_id, jsonb_build_object('kind', line.kind, 'price_component_id',
-      line.price_component_id, 'charge_filter_id', line.charge_filter_id, 'grouped_by', line.grouped_by) as row`.execute(
+      line.price_component_id, 'charge_filter_id', line.charge_filter_id, 'grouped_by', line.grouped_by,
+      'corrects_invoice_id', line.corrects_invoice_id, 'corrected_kind', line.corrected_kind) as row`.execute(
     transaction,
   )
   return new Map(rows.map(({ id, invoiceId, row }) => [lineKey(invoiceId, row), id]))
@@ -107,7 +108,16 @@ function lineKey(invoiceId: string, row: Record<string, unknown>): string {
   const groups = Object.entries(row['grouped_by'] as Record<string, unknown>).sort(([one], [other]) =>
     one < other ? -1 : 1,
   )
-  return JSON.stringify([invoiceId, row['kind'], row['price_component_id'], row['charge_filter_id'], groups])
+  const { kind, price_component_id, charge_filter_id, corrects_invoice_id, corrected_kind } = row
+  return JSON.stringify([
+    invoiceId,
+    kind,
+    price_component_id,
+    charge_filter_id,
+    groups,
+    corrects_invoice_id,
+    corrected_kind,
+  ])
 }
 
 async function insertLines(
@@ -130,13 +140,14 @@ async function insertLineRows(
   await sql`
     insert into invoice_lines (organization_id, customer_id, invoice_id, position, id, kind, description,
       price_component_id, price_id, billable_metric_id, charge_model, charge_filter_id, grouped_by, period_start,
-      period_end, units, events_count, unit_amount, amount, amount_minor, billed_days, period_days, steps, adjustments)
+      period_end, units, events_count, unit_amount, amount, amount_minor, billed_days, period_days, steps, adjustments,
+      corrects_invoice_id, corrected_kind)
     select ${organizationId}, line.* from json_to_recordset(${JSON.stringify(rows)}::json)
       as line (customer_id integer, invoice_id uuid, position integer, id uuid, kind text, description text,
         price_component_id uuid, price_id uuid, billable_metric_id uuid, charge_model text, charge_filter_id uuid,
         grouped_by jsonb, period_start timestamptz, period_end timestamptz, units numeric, events_count bigint,
         unit_amount numeric, amount numeric, amount_minor numeric, billed_days integer, period_days integer, steps json,
-        adjustments json)`.execute(transaction)
+        adjustments json, corrects_invoice_id uuid, corrected_kind text)`.execute(transaction)
 }
 
 function draftRow(draft: DraftInvoice): Record<string, unknown> {
@@ -187,6 +198,8 @@ function lineRow({ line, component }: InvoiceLine): Record<string, unknown> {
     amount_minor: line.amountMinor.toString(),
     steps: stepRecords(line.steps),
     adjustments: adjustmentRecords(line.adjustments ?? []),
+    corrects_invoice_id: line.corrects?.invoiceId ?? null,
+    corrected_kind: line.corrects?.kind ?? null,
   }
 }
 

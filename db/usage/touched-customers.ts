@@ -17,6 +17,13 @@ export async function listTouchedCustomers(
   }))
 }
 
+/** A mark of changed usage. */
+export interface TouchedCustomer {
+  readonly customerId: number
+  /** Since when usage has changed; null on a mark from before marks told. */
+  readonly earliestAt: Temporal.Instant | null
+}
+
 /**
  * Takes the marks away, locked in the order in which ingestion locks them. Usage that is being committed waits for the
  * end of this transaction and then marks its customer anew.
@@ -25,21 +32,24 @@ export async function takeTouchedCustomers(
   transaction: OrganizationTransaction,
   organizationId: number,
   customerIds: readonly number[],
-): Promise<number[]> {
+): Promise<TouchedCustomer[]> {
   const locked = await transaction
     .selectFrom('touchedCustomers')
-    .select('customerId')
+    .select(['customerId', 'earliestAt'])
     .where('organizationId', '=', organizationId)
     .where('customerId', 'in', customerIds)
     .orderBy('customerId')
     .forUpdate()
     .execute()
-  const taken = locked.map((row) => row.customerId)
-  if (taken.length === 0) return []
+  if (locked.length === 0) return []
   await transaction
     .deleteFrom('touchedCustomers')
     .where('organizationId', '=', organizationId)
-    .where('customerId', 'in', taken)
+    .where(
+      'customerId',
+      'in',
+      locked.map(({ customerId }) => customerId),
+    )
     .execute()
-  return taken
+  return locked
 }

@@ -21,3 +21,12 @@ export function invoiceTotals(
   const taxMinor = 0n
   return { currency, subtotalMinor, taxMinor, totalMinor: subtotalMinor + taxMinor }
 }
+
+/** The totals with more rounded lines of the same currency. */
+export function withLines(
+  totals: InvoiceTotals,
+  added: readonly { readonly line: { readonly amountMinor: bigint; readonly currency: string } }[],
+): InvoiceTotals {
+  const { currency, subtotalMinor } = totals
+  return invoiceTotals(currency, [{ amountMinor: subtotalMinor, currency }, ...added.map(({ line }) => line)])
+}

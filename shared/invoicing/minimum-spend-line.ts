@@ -30,7 +30,7 @@ export function minimumSpendLines({
     {
       kind: 'minimum_spend',
       componentId: component.id,
-      description: `${component.displayName}: up to the minimum`,
+      description: describeMinimum(component),
       metricCode: component.metric.code,
       units: decimal('1'),
       eventsCount: 0n,
@@ -43,4 +43,9 @@ export function minimumSpendLines({
     period,
   )
   return line.amountMinor === 0n ? [] : [line]
+}
+
+/** What the line of a minimum is called. */
+export function describeMinimum({ displayName }: UsageComponent): string {
+  return `${displayName}: up to the minimum`
 }

@@ -6,8 +6,16 @@ import type { Adjustment } from '../pricing/price-usage.ts'
 import type { PricingStep } from '../pricing/pricing.ts'
 import type { PortionName } from './components.ts'
 
-/** A fixed fee, what was used, or what a charge lacks to its minimum. */
-export type LineKind = 'plan_fee' | 'usage' | 'minimum_spend'
+/**
+ * A fixed fee, what was used, or what a charge lacks to its minimum; and of a period that was billed before, what its
+ * usage costs more by now, or less.
+ */
+export const LINE_KINDS = ['plan_fee', 'usage', 'minimum_spend', 'late_usage', 'usage_credit'] as const
+
+export type LineKind = (typeof LINE_KINDS)[number]
+
+/** The kinds of lines that usage changes, and that late lines therefore add to. */
+export type CorrectedKind = 'usage' | 'minimum_spend'
 
 /** One line of an invoice or of current usage, with all that explains its amount. */
 export interface RatedLine {
@@ -23,7 +31,10 @@ export interface RatedLine {
   readonly unitAmount: Exact
   /** Major units, exact, before the one rounding. */
   readonly amount: Exact
-  /** The amount in minor units of the currency, rounded half away from zero. */
+  /**
+   * The amount in minor units of the currency, rounded half away from zero. Of a late line it is the rounded price of the
+   * period minus what was billed of it.
+   */
   readonly amountMinor: bigint
   readonly currency: string
   readonly periodStart: Temporal.Instant
@@ -34,6 +45,8 @@ export interface RatedLine {
   readonly adjustments?: readonly Adjustment[]
   /** Present when a fee is due for a part of its period only. */
   readonly proration?: Proration
+  /** Present on late lines: the invoice of their period, and which of its lines they add to. */
+  readonly corrects?: { readonly invoiceId: string; readonly kind: CorrectedKind }
 }
 
 export interface Proration {

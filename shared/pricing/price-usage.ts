@@ -16,8 +16,19 @@ import { convertUnits } from './unit-conversion.ts'
 import { beyondFreeUnits } from './usage-discount.ts'
 
 /** What a modifier added to the amount of the steps, or below zero took off, in major units. */
+export const ADJUSTMENT_KINDS = [
+  'overage',
+  'true_up',
+  'conversion',
+  'percentage_discount',
+  'maximum_spend',
+  // On late lines: what was billed of the period before, and what of a credit waits for a later invoice.
+  'billed_before',
+  'credited_later',
+] as const
+
 export interface Adjustment {
-  readonly kind: 'overage' | 'true_up' | 'conversion' | 'percentage_discount' | 'maximum_spend'
+  readonly kind: (typeof ADJUSTMENT_KINDS)[number]
   readonly amount: Exact
 }
 

@@ -38,7 +38,7 @@ export interface BillingFixture extends MeteringFixture {
   invoices(externalCustomerId: string): Promise<Invoice[]>
 }
 
-type Charge = Pick<ChargeRequest, 'chargeModel' | 'properties'>
+type Charge = Pick<ChargeRequest, 'chargeModel' | 'properties'> & Partial<Pick<ChargeRequest, 'modifiers'>>
 
 /** Opens the organization with one metric: the sum of `tokens` over events of code `tokens`. */
 export async function createBillingFixture(frozenTime: string): Promise<BillingFixture> {
@@ -87,11 +87,11 @@ export async function createBillingFixture(frozenTime: string): Promise<BillingF
         trialUsage: 'billed',
         payInAdvance: false,
         charges: charges.map((charge) => ({
-          ...charge,
           billableMetricId: metric.id,
           filters: [],
           modifiers: {},
           displayName: null,
+          ...charge,
         })),
         ...about,
       }

@@ -3,13 +3,15 @@ import { advanceSubscriptions } from '../../db/billing/advance-subscriptions.ts'
 import { type BilledSubscription, lockDueSubscriptions } from '../../db/billing/billed-subscriptions.ts'
 import { finalizeInvoices } from '../../db/billing/finalize-invoices.ts'
 import { type LoadedRating, loadRatings, requireComponent } from '../../db/billing/load-rating.ts'
+import { nextInvoiceLines } from '../../db/billing/next-invoice-lines.ts'
+import { reopenPeriodsOfTouched } from '../../db/billing/reopened-periods.ts'
 import { type DraftInvoice, insertDrafts } from '../../db/billing/write-invoices.ts'
 import { findFrozenTime, realNow } from '../../db/clock.ts'
 import { type Connection, type OrganizationTransaction, withOrganization } from '../../db/connection.ts'
 import { announce } from '../../db/outbox.ts'
 import { assert } from '../../shared/errors.ts'
 import { type DueBill, dueBill } from '../../shared/invoicing/due-bill.ts'
-import { invoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
+import { invoiceTotals, withLines } from '../../shared/invoicing/invoice-totals.ts'
 import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
 import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 
@@ -55,12 +57,16 @@ async function billRound(
       advancePeriod: due.advancePeriod,
     })),
   )
-  const drafts = bills.flatMap((bill, index) => {
+  const rated = bills.map((bill, index): DraftInvoice => {
     const rating = ratings[index]
     assert(rating !== undefined, 'a bill was not rated')
     // On a test clock months pass in one step; each invoice is issued when it was due.
     return draftOf(bill, rating, frozenTime === undefined ? now : bill.due.dueAt)
   })
+  // A bill without lines (nothing in advance, nothing priced, nothing late) would be an empty page.
+  const drafts = (await withLateLines(transaction, organizationId, { drafts: rated, now })).filter(
+    ({ lines }) => lines.length > 0,
+  )
   await insertDrafts(transaction, organizationId, drafts)
   for (const { id } of drafts) {
     await announce(transaction, { organizationId, topic: 'invoice.created', payload: { invoice_id: id } })
@@ -83,43 +89,61 @@ function stateOf(subscription: BilledSubscription): Parameters<typeof dueBill>[0
   return { ...subscription, currentPeriodStart, currentPeriodEnd, nextBillingAt }
 }
 
-// A bill without lines (nothing in advance, nothing priced) would be an empty page.
 function draftOf(
   { subscription, due }: Bill,
   { input, components }: LoadedRating,
   issuedAt: Temporal.Instant,
-): DraftInvoice[] {
+): DraftInvoice {
   const lines = rateSubscription(input)
-  if (lines.length === 0) return []
-  const billed = due.period ?? due.advancePeriod
-  assert(billed !== undefined, `a bill of subscription ${subscription.id} has no period`)
-  return [
-    {
-      id: randomUUIDv7(),
-      customerId: subscription.customerId,
-      issuerId: subscription.issuerId,
-      subscriptionId: subscription.id,
-      kind: due.kind,
-      periodStart: billed.start,
-      periodEnd: billed.end,
-      timeZone: due.period === undefined ? due.next.timeZone : subscription.timeZone,
-      issuedAt,
-      finalizeAt: issuedAt.add({ seconds: subscription.gracePeriodSeconds }),
-      totals: invoiceTotals(input.currency, lines),
-      lines: lines.map((line) => ({ line, component: requireComponent(components, line) })),
-    },
-  ]
+  // A bill of nothing has no period either.
+  const billed = due.period ?? due.advancePeriod ?? { start: due.dueAt, end: due.dueAt }
+  return {
+    id: randomUUIDv7(),
+    customerId: subscription.customerId,
+    issuerId: subscription.issuerId,
+    subscriptionId: subscription.id,
+    kind: due.kind,
+    periodStart: billed.start,
+    periodEnd: billed.end,
+    timeZone: due.period === undefined ? due.next.timeZone : subscription.timeZone,
+    issuedAt,
+    finalizeAt: issuedAt.add({ seconds: subscription.gracePeriodSeconds }),
+    totals: invoiceTotals(input.currency, lines),
+    lines: lines.map((line) => ({ line, component: requireComponent(components, line) })),
+  }
+}
+
+async function withLateLines(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  { drafts, now }: { drafts: readonly DraftInvoice[]; now: Temporal.Instant },
+): Promise<readonly DraftInvoice[]> {
+  const customerIds = drafts.map(({ customerId }) => customerId)
+  await reopenPeriodsOfTouched(transaction, organizationId, { customerIds, reopenedAt: now })
+  const carrying = drafts.map((draft) => {
+    const { id, subscriptionId, totals } = draft
+    return { id, subscriptionId, otherMinor: totals.subtotalMinor, isFinal: isFinalAtOnce(draft) }
+  })
+  const lateLines = await nextInvoiceLines(transaction, organizationId, carrying)
+  return drafts.map((draft) => {
+    const late = lateLines.get(draft.id)
+    return late === undefined
+      ? draft
+      : { ...draft, lines: [...draft.lines, ...late], totals: withLines(draft.totals, late) }
+  })
+}
+
+function isFinalAtOnce({ issuedAt, finalizeAt }: DraftInvoice): boolean {
+  return finalizeAt.equals(issuedAt)
 }
 
 function withoutGrace(drafts: readonly DraftInvoice[]) {
-  return drafts
-    .filter(({ issuedAt, finalizeAt }) => finalizeAt.equals(issuedAt))
-    .map(({ id, customerId, issuerId, totals, issuedAt }) => ({
-      invoiceId: id,
-      customerId,
-      issuerId,
-      currency: totals.currency,
-      totalMinor: totals.totalMinor,
-      finalizedAt: issuedAt,
-    }))
+  return drafts.filter(isFinalAtOnce).map(({ id, customerId, issuerId, totals, issuedAt }) => ({
+    invoiceId: id,
+    customerId,
+    issuerId,
+    currency: totals.currency,
+    totalMinor: totals.totalMinor,
+    finalizedAt: issuedAt,
+  }))
 }

@@ -1,5 +1,6 @@
 import { type BilledSubscription, listRunningSubscriptions } from '../../db/billing/billed-subscriptions.ts'
 import { loadRatings } from '../../db/billing/load-rating.ts'
+import { awaitDueBills, reopenPeriods } from '../../db/billing/reopened-periods.ts'
 import { saveRunningCharges } from '../../db/billing/running-charges.ts'
 import { organizationNow } from '../../db/clock.ts'
 import type { OrganizationTransaction } from '../../db/connection.ts'
@@ -10,7 +11,8 @@ import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
 import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 
 /**
- * Takes the marks of customers and writes down what their running periods cost so far. Usage that is committed while
+ * Takes the marks of customers, passes them on to periods that are billed already, and writes down what the running ones
+ * cost so far. Usage that is committed while
  * this runs marks its customer again. Answers with the number of customers.
  */
 export async function priceTouched(
@@ -21,7 +23,10 @@ export async function priceTouched(
   const taken = await takeTouchedCustomers(transaction, organizationId, customerIds)
   if (taken.length === 0) return 0
   const now = await organizationNow(transaction, organizationId)
-  const subscriptions = await listRunningSubscriptions(transaction, organizationId, taken)
+  await awaitDueBills(transaction, organizationId, { touched: taken, now })
+  await reopenPeriods(transaction, organizationId, { touched: taken, reopenedAt: now })
+  const ids = taken.map(({ customerId }) => customerId)
+  const subscriptions = await listRunningSubscriptions(transaction, organizationId, ids)
   const requests = subscriptions.map((subscription) => ({
     subscription,
     ...billedParts(runningPeriod(subscription), subscription),

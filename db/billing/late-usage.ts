@@ -1,0 +1,60 @@
+import { storedPeriod } from '../../shared/calendar/billing-period.ts'
+import { assert } from '../../shared/errors.ts'
+import { lateLines } from '../../shared/invoicing/late-lines.ts'
+import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
+import { billedParts } from '../../shared/invoicing/trial-periods.ts'
+import type { OrganizationTransaction } from '../connection.ts'
+import { listBilledParts } from './billed-parts.ts'
+import { listBilledSubscriptions } from './billed-subscriptions.ts'
+import { loadRatings, requireComponent } from './load-rating.ts'
+import type { TakenPeriod } from './taken-periods.ts'
+import type { InvoiceLine } from './write-invoices.ts'
+
+/**
+ * What the periods cost more by now than was billed of them, or less; by the invoice of the period, in the order given.
+ * They are rated by what they were billed by: the plan version and the overrides of their subscription, in their zone.
+ */
+export async function rateLateUsage(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  periods: readonly TakenPeriod[],
+): Promise<ReadonlyMap<string, readonly InvoiceLine[]>> {
+  if (periods.length === 0) return new Map()
+  const requests = await requestsOf(transaction, organizationId, periods)
+  const ratings = await loadRatings(transaction, organizationId, requests)
+  const billed = await listBilledParts(transaction, organizationId, periods)
+  return new Map(
+    requests.map(({ subscription, whole, invoiceId }, place) => {
+      const rating = ratings[place]
+      assert(rating !== undefined, 'a closed period was not rated')
+      const { input, components } = rating
+      const lines = lateLines({
+        invoiceId,
+        period: whole,
+        timeZone: subscription.timeZone,
+        currency: input.currency,
+        components: input.components,
+        rated: rateSubscription({ ...input, components: input.components.filter(({ kind }) => kind === 'usage') }),
+        billed: billed.get(invoiceId) ?? [],
+      })
+      return [invoiceId, lines.map((line) => ({ line, component: requireComponent(components, line) }))]
+    }),
+  )
+}
+
+async function requestsOf(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  periods: readonly TakenPeriod[],
+) {
+  const named = periods.map(({ subscriptionId: id, customerId }) => ({ id, customerId }))
+  const rows = await listBilledSubscriptions(transaction, organizationId, named)
+  const subscriptions = new Map(rows.map((row) => [row.id, row]))
+  return periods.map(({ invoiceId, subscriptionId, periodStart, periodEnd, timeZone }) => {
+    const current = subscriptions.get(subscriptionId)
+    assert(current !== undefined, `invoice ${invoiceId} has no subscription`)
+    const subscription = { ...current, timeZone }
+    const whole = storedPeriod(subscription, { start: periodStart, end: periodEnd })
+    return { invoiceId, whole, subscription, ...billedParts(whole, subscription), advancePeriod: undefined }
+  })
+}

@@ -1,0 +1,271 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { finalizeDrafts } from '../../../db/billing/finalize-drafts.ts'
+import type { Invoice } from '../../../db/invoices/invoices.ts'
+import { priceTouched } from '../../../workers/price-usage/price-touched.ts'
+import { type BillingFixture, createBillingFixture } from '../../support/billing.ts'
+
+let fixture: BillingFixture
+afterEach(() => fixture.close())
+
+const PER_TOKEN = { chargeModel: 'standard' as const, properties: { amount: '0.5' } }
+const GRADUATED = {
+  chargeModel: 'graduated' as const,
+  properties: {
+    graduated_ranges: [
+      { from_value: 0, to_value: 100, per_unit_amount: '1', flat_amount: '0' },
+      { from_value: 100, to_value: null, per_unit_amount: '0.1', flat_amount: '0' },
+    ],
+  },
+}
+const VOLUME = {
+  chargeModel: 'volume' as const,
+  properties: {
+    volume_ranges: [
+      { from_value: 0, to_value: 100, per_unit_amount: '1', flat_amount: '0' },
+      { from_value: 100, to_value: null, per_unit_amount: '0.1', flat_amount: '0' },
+    ],
+  },
+}
+
+async function open(charges: Parameters<BillingFixture['plan']>[1], about: object = {}) {
+  fixture = await createBillingFixture('2026-01-01T00:00:00Z')
+  await fixture.plan({ code: 'usage', ...about }, charges)
+  await fixture.customer('acme')
+  return await fixture.subscribe({ externalCustomerId: 'acme', planCode: 'usage', externalId: 'acme-usage' })
+}
+
+/** Prices what has changed, as the worker of that name does. */
+async function priceUsage(): Promise<void> {
+  const { rows } = await fixture.pool.query<{ customer_id: number }>('select customer_id from touched_customers')
+  const ids = rows.map((row) => row.customer_id)
+  if (ids.length > 0) await fixture.within((transaction) => priceTouched(transaction, fixture.organizationId, ids))
+}
+
+const summary = ({ kind, status, totalMinor, lines }: Invoice) => ({
+  kind,
+  status,
+  total: Number(totalMinor),
+  lines: lines.map((line) => `${line.kind} ${line.description}: ${Number(line.units)} = ${line.amountMinor}`),
+})
+
+async function summaries(): Promise<ReturnType<typeof summary>[]> {
+  return (await fixture.invoices('acme')).map(summary)
+}
+
+const marks = async () => (await fixture.pool.query('select invoice_id from reopened_periods')).rows.length
+
+describe('usage that arrives after its invoice is final', () => {
+  test('is billed on the next invoice, as a line of its own, at the price of its own period', async () => {
+    await open([GRADUATED])
+    await fixture.use('acme', 90, '2026-01-10T00:00:00Z')
+    await fixture.advanceTo('2026-02-01T02:00:00Z')
+    await fixture.use('acme', 30, '2026-01-20T00:00:00Z')
+    await fixture.use('acme', 5, '2026-02-20T00:00:00Z')
+    await priceUsage()
+    await fixture.advanceTo('2026-03-01T00:30:00Z')
+    const march = {
+      kind: 'subscription_cycle',
+      total: 1700,
+      // 120 of January cost 100 × 1 + 20 × 0.1; 90 were billed with 90.
+      lines: ['usage Tokens: 5 = 500', 'late_usage Tokens, 2026-01-01 to 2026-01-31: 30 = 1200'],
+    }
+    expect((await summaries())[1]).toEqual({ ...march, status: 'draft' })
+    await fixture.advanceTo('2026-04-01T02:00:00Z')
+    expect(await summaries()).toEqual([
+      { kind: 'subscription_cycle', status: 'finalized', total: 9000, lines: ['usage Tokens: 90 = 9000'] },
+      { ...march, status: 'finalized' },
+      { kind: 'subscription_cycle', status: 'finalized', total: 0, lines: ['usage Tokens: 0 = 0'] },
+    ])
+    const [january, february] = await fixture.invoices('acme')
+    const late = february?.lines[1]
+    expect(late).toMatchObject({
+      correctsInvoiceId: january?.id,
+      correctedKind: 'usage',
+      eventsCount: '1',
+      periodStart: january?.periodStart,
+      periodEnd: january?.periodEnd,
+      chargeModel: 'graduated',
+      priceId: january?.lines[0]?.priceId,
+      adjustments: [{ kind: 'billed_before', amount: '-90' }],
+    })
+    expect(late?.steps.map(({ units, amount }) => [units, amount])).toEqual([
+      ['100', '100'],
+      ['20', '2'],
+    ])
+    expect(await marks()).toBe(0)
+  })
+
+  test('is billed in as many waves as it comes in, each time up to the price of all', async () => {
+    await open([GRADUATED])
+    await fixture.use('acme', 90, '2026-01-10T00:00:00Z')
+    await fixture.advanceTo('2026-02-01T02:00:00Z')
+    await fixture.use('acme', 30, '2026-01-20T00:00:00Z')
+    await fixture.advanceTo('2026-03-01T02:00:00Z')
+    await fixture.use('acme', 10, '2026-01-21T00:00:00Z')
+    await fixture.advanceTo('2026-04-01T00:30:00Z')
+    await fixture.use('acme', 10, '2026-01-22T00:00:00Z')
+    await fixture.use('acme', 7, '2026-02-22T00:00:00Z')
+    await fixture.advanceTo('2026-05-01T02:00:00Z')
+    expect((await summaries()).map(({ lines }) => lines.slice(1))).toEqual([
+      [],
+      ['late_usage Tokens, 2026-01-01 to 2026-01-31: 30 = 1200'],
+      ['late_usage Tokens, 2026-01-01 to 2026-01-31: 20 = 200', 'late_usage Tokens, 2026-02-01 to 2026-02-28: 7 = 700'],
+      [],
+    ])
+  })
+
+  test('that makes its period cheaper is credited, never below what the invoice comes to', async () => {
+    await open([VOLUME])
+    await fixture.use('acme', 100, '2026-01-10T00:00:00Z')
+    await fixture.advanceTo('2026-02-01T02:00:00Z')
+    // All 101 at 0.1 instead of 100 at 1: 8,990 too much was billed.
+    await fixture.use('acme', 1, '2026-01-11T00:00:00Z')
+    await fixture.use('acme', 50, '2026-02-10T00:00:00Z')
+    await fixture.use('acme', 60, '2026-03-10T00:00:00Z')
+    await fixture.advanceTo('2026-03-02T00:00:00Z')
+    await fixture.advanceTo('2026-04-02T00:00:00Z')
+    const [january, february, march] = await fixture.invoices('acme')
+    expect([january, february, march].map((invoice) => invoice && summary(invoice))).toMatchObject([
+      { total: 10000 },
+      { total: 0, lines: ['usage Tokens: 50 = 5000', 'usage_credit Tokens, 2026-01-01 to 2026-01-31: 1 = -5000'] },
+      { total: 2010, lines: ['usage Tokens: 60 = 6000', 'usage_credit Tokens, 2026-01-01 to 2026-01-31: 0 = -3990'] },
+    ])
+    expect(february?.lines[1]?.adjustments).toEqual([
+      { kind: 'billed_before', amount: '-100' },
+      { kind: 'credited_later', amount: '39.9' },
+    ])
+    expect(await marks()).toBe(0)
+  })
+
+  test('makes up for what was billed as a minimum', async () => {
+    await open([{ ...PER_TOKEN, modifiers: { min_amount_cents: 2000 } }])
+    await fixture.use('acme', 10, '2026-01-10T00:00:00Z')
+    await fixture.advanceTo('2026-02-01T02:00:00Z')
+    await fixture.use('acme', 50, '2026-01-11T00:00:00Z')
+    await fixture.advanceTo('2026-03-01T02:00:00Z')
+    expect((await summaries()).map(({ total, lines }) => ({ total, lines }))).toEqual([
+      { total: 2000, lines: ['usage Tokens: 10 = 500', 'minimum_spend Tokens: up to the minimum: 1 = 1500'] },
+      {
+        total: 3000,
+        lines: [
+          'usage Tokens: 0 = 0',
+          'minimum_spend Tokens: up to the minimum: 1 = 2000',
+          'late_usage Tokens, 2026-01-01 to 2026-01-31: 50 = 2500',
+          'usage_credit Tokens: up to the minimum, 2026-01-01 to 2026-01-31: -1 = -1500',
+        ],
+      },
+    ])
+  })
+
+  test('is billed by a fee in advance as well, and at once where there is no grace', async () => {
+    await open([PER_TOKEN], { amountMinor: 1000n, payInAdvance: true })
+    await fixture.pool.query('update issuers set grace_period_seconds = 0')
+    await fixture.advanceTo('2026-02-01T00:00:00Z')
+    await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
+    await priceUsage()
+    await fixture.advanceTo('2026-03-01T00:00:00Z')
+    expect((await summaries()).at(-1)).toEqual({
+      kind: 'subscription_cycle',
+      status: 'finalized',
+      total: 1200,
+      lines: [
+        'plan_fee usage: 1 = 1000',
+        'usage Tokens: 0 = 0',
+        'late_usage Tokens, 2026-01-01 to 2026-01-31: 4 = 200',
+      ],
+    })
+    expect(await marks()).toBe(0)
+  })
+})
+
+test('usage that changes nothing makes no line', async () => {
+  await open([{ ...PER_TOKEN, modifiers: { free_units: '100' } }])
+  await fixture.use('acme', 10, '2026-01-10T00:00:00Z')
+  await fixture.advanceTo('2026-02-01T02:00:00Z')
+  await fixture.use('acme', 20, '2026-01-11T00:00:00Z')
+  await fixture.advanceTo('2026-03-01T02:00:00Z')
+  expect((await summaries()).map(({ lines }) => lines)).toEqual([['usage Tokens: 10 = 0'], ['usage Tokens: 0 = 0']])
+  expect(await marks()).toBe(0)
+})
+
+test('what arrives in the grace period is in the draft, and not late', async () => {
+  await open([PER_TOKEN])
+  await fixture.advanceTo('2026-02-01T00:30:00Z')
+  await fixture.use('acme', 20, '2026-01-11T00:00:00Z')
+  await priceUsage()
+  await fixture.advanceTo('2026-03-01T02:00:00Z')
+  expect((await summaries()).map(({ lines }) => lines)).toEqual([['usage Tokens: 20 = 1000'], ['usage Tokens: 0 = 0']])
+  expect(await marks()).toBe(0)
+})
+
+test('of several drafts of a subscription the first bears what is late', async () => {
+  await open([PER_TOKEN])
+  await fixture.pool.query('update issuers set grace_period_seconds = 3600 * 24 * 40')
+  await fixture.advanceTo('2026-03-15T00:00:00Z')
+  expect((await summaries()).map(({ status }) => status)).toEqual(['finalized', 'draft'])
+  await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
+  await fixture.advanceTo('2026-04-02T00:00:00Z')
+  expect((await summaries()).map(({ status }) => status)).toEqual(['finalized', 'draft', 'draft'])
+  await fixture.advanceTo('2026-08-01T00:00:00Z')
+  const late = (await summaries()).map(({ lines }) => lines.filter((line) => line.startsWith('late')))
+  expect(late.slice(0, 3)).toEqual([[], ['late_usage Tokens, 2026-01-01 to 2026-01-31: 4 = 200'], []])
+})
+
+describe('usage that is committed while an invoice is finalized', () => {
+  test('between the last rating and the end is billed by the next invoice, once', async () => {
+    await open([PER_TOKEN])
+    await fixture.use('acme', 10, '2026-01-10T00:00:00Z')
+    await priceUsage()
+    await fixture.advanceTo('2026-02-01T00:30:00Z')
+    const [draft] = await fixture.invoices('acme')
+    const named = { invoiceIds: [draft?.id ?? ''], customerIds: [draft?.customerId ?? 0] }
+    await fixture.within(async (transaction) => {
+      await finalizeDrafts(transaction, { organizationId: fixture.organizationId, ...named, onlyDue: false })
+      await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
+      await priceUsage()
+    })
+    expect(await marks()).toBe(1)
+    await fixture.advanceTo('2026-04-02T00:00:00Z')
+    expect((await summaries()).map(({ lines }) => lines)).toEqual([
+      ['usage Tokens: 10 = 500'],
+      ['usage Tokens: 0 = 0', 'late_usage Tokens, 2026-01-01 to 2026-01-31: 4 = 200'],
+      ['usage Tokens: 0 = 0'],
+    ])
+  })
+
+  test('and is in its last rating is not billed a second time', async () => {
+    await open([PER_TOKEN])
+    await fixture.advanceTo('2026-02-01T00:30:00Z')
+    await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
+    await fixture.advanceTo('2026-02-02T00:00:00Z')
+    // Only now its mark is taken.
+    await priceUsage()
+    expect(await marks()).toBe(1)
+    await fixture.advanceTo('2026-04-02T00:00:00Z')
+    expect((await summaries()).map(({ total }) => total)).toEqual([200, 0, 0])
+    expect(await marks()).toBe(0)
+  })
+
+  test('waits with its mark for a bill that is being written', async () => {
+    await open([PER_TOKEN])
+    await fixture.pool.query('update issuers set grace_period_seconds = 0')
+    await fixture.pool.query(`update test_clocks set frozen_time = '2026-02-01T00:00:00Z'`)
+    const billing = await fixture.pool.connect()
+    try {
+      await billing.query('begin')
+      await billing.query('select from subscriptions for update')
+      await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
+      const priced = priceUsage()
+      await vi.waitFor(async () => {
+        const { rows } = await fixture.pool.query(
+          `select from pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()`,
+        )
+        expect(rows.length).toBeGreaterThan(0)
+      })
+      await billing.query('commit')
+      await priced
+    } finally {
+      billing.release()
+    }
+  })
+})
