@@ -37,7 +37,14 @@ export function combinationIssues(charge: Charge, modifiers: ChargeModifiers, lo
       if (value !== undefined) issues.push({ loc: [...loc, name], msg, type: 'not_combinable' })
     }
   }
-  if (neededUsage(charge) === 'events') refuseAll(ofUnits, 'does not go with a price that depends on single events')
+  if (neededUsage(charge) === 'events') {
+    const msg = 'does not go with a price that depends on single events'
+    refuseAll(ofUnits, msg)
+    // Promised units are no events, so what they are worth could not be said.
+    if (windows?.commitment !== undefined && 'units' in windows.commitment.committed) {
+      issues.push({ loc: [...loc, 'windows', 'commitment', 'units'], msg, type: 'not_combinable' })
+    }
+  }
   if (matrix !== undefined && charge.model !== 'standard') refuseAll({ matrix }, 'goes with the model "standard" only')
   if (matrix !== undefined) refuseAll({ free_units: freeUnits, windows }, 'does not go with a matrix')
   if (prorated === true) {

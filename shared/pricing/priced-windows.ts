@@ -3,7 +3,7 @@ import { WINDOW_SIZES } from '../calendar/windows.ts'
 import type { Issue } from '../errors.ts'
 import { Exact, ZERO } from '../money/decimal.ts'
 import type { Charge } from './charge-models.ts'
-import { priceCharge } from './charge-models.ts'
+import { neededUsage, priceCharge } from './charge-models.ts'
 import { mergeSteps } from './merge-steps.ts'
 import type { MeteredUsage } from './metered-usage.ts'
 import type { PricingStep } from './pricing.ts'
@@ -32,7 +32,7 @@ export function priceWindows(
   { commitment, currency }: { commitment: WindowCommitment | undefined; currency: string },
 ): WindowsPrice {
   const priceOfUnits = (units: Exact): Exact => priceCharge(charge, { units }, currency).amount
-  const prices = windows.filter(isUsed).map((usage) => priceCharge(charge, usage, currency))
+  const prices = windows.filter((usage) => isUsed(charge, usage)).map((usage) => priceCharge(charge, usage, currency))
   let [overage, trueUp] = [ZERO, ZERO]
   const commit = (amount: Exact, count: number): void => {
     if (commitment === undefined || count === 0) return
@@ -46,8 +46,10 @@ export function priceWindows(
   return { steps: mergeSteps(prices.flatMap(({ steps }) => steps)), overage, trueUp }
 }
 
-function isUsed({ units }: MeteredUsage): boolean {
-  return !units.isZero() && !units.isNegative()
+// A price that comes with an event is due, whatever its units are.
+function isUsed(charge: Charge, { units, events = [] }: MeteredUsage): boolean {
+  if (!units.isZero() && !units.isNegative()) return true
+  return events.length > 0 && neededUsage(charge) === 'events'
 }
 
 /** Reads windows as they came from a request or from the database; undefined with the faults noted in `issues`. */

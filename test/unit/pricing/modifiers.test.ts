@@ -104,10 +104,23 @@ describe('what does not go together', () => {
     factor: decimal('10'),
     rounding: null,
   }
+  const commitment = { overageFactor: decimal('1'), trueUp: false }
   test.each<[string, Charge, ChargeModifiers, string[]]>([
     ['anything that leaves the units alone', dynamic, { percentageDiscount: freeUnits, maxAmountMinor: 1n }, []],
     ['conversion and free units', standard, { unitConversion, freeUnits, windows }, []],
     ['units changed under single events', dynamic, { unitConversion, freeUnits }, ['unit_conversion', 'free_units']],
+    [
+      'promised units where single events have prices',
+      dynamic,
+      { windows: { size: 'day', commitment: { ...commitment, committed: { units: decimal('5') } } } },
+      ['windows.commitment.units'],
+    ],
+    [
+      'a promised amount there',
+      dynamic,
+      { windows: { size: 'day', commitment: { ...commitment, committed: { amount: decimal('5') } } } },
+      [],
+    ],
     ['a matrix on another model', graduated, { matrix }, ['matrix']],
     ['a matrix with windows or free units', standard, { matrix, windows, freeUnits }, ['free_units', 'windows']],
     ['proration', volume, { prorated: true }, []],

@@ -97,6 +97,17 @@ describe('windows', () => {
     expect(amountOf(tiers, hourly(), windows('0', '5', '0'))).toBe('11')
     expect(amountOf(tiers, hourly(), windows())).toBe('0')
   })
+  test('cost what came with their events, even when those are of no units', () => {
+    const event = { value: ZERO, amountMinor: decimal('250') }
+    const usage = {
+      units: ZERO,
+      windows: [
+        { units: ZERO, eventsCount: 1n, events: [event] },
+        { units: ZERO, events: [] },
+      ],
+    }
+    expect(amountOf(chargeOf('dynamic', {}), hourly(), usage)).toBe('2.5')
+  })
   test('show one step for each price that they have in common', () => {
     const { steps } = priceUsage(tiers, hourly(), windows('12', '5', '30'), 'USD')
     expect(
