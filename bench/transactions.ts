@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { Pool } from 'pg'
 import { createOrganization } from '../db/organizations.ts'
-import { BenchService } from './transactions/bench-service.ts'
+import { BenchService } from './service/bench-service.ts'
 import { sendTransactions, untilAllPosted } from './transactions/send-transactions.ts'
 import { insertSingly, sideTables } from './transactions/single-inserts.ts'
 

@@ -12,6 +12,7 @@ export const TEST_REDIS_DATABASES = 1024
 export interface RedisServer {
   /** What the tests need to know of it. */
   readonly environment: Readonly<Record<string, string>>
+  readonly pid: number
   stop(): Promise<void>
 }
 
@@ -35,7 +36,8 @@ export async function startRedis(): Promise<RedisServer> {
   const port = await findFreePort('127.0.0.1')
   const child = spawn('redis-server', settings(port, folder), { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
   const exited = new Promise((resolve) => child.on('close', resolve))
-  const forget = stopWithThisProcess(child.pid as number, 'SIGTERM')
+  const pid = child.pid as number
+  const forget = stopWithThisProcess(pid, 'SIGTERM')
   const stop = async () => {
     child.kill('SIGTERM')
     await exited
@@ -49,7 +51,8 @@ export async function startRedis(): Promise<RedisServer> {
     void exited.then(() => resolve(false))
   })
   if (await isReady) {
-    return { environment: { REDIS_URL: `redis://127.0.0.1:${port}`, TABKEEPER_TEST_REDIS_TAKEN: taken }, stop }
+    const environment = { REDIS_URL: `redis://127.0.0.1:${port}`, TABKEEPER_TEST_REDIS_TAKEN: taken }
+    return { environment, pid, stop }
   }
   await stop()
   throw new Error('redis-server did not start')

@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg'
+import { assert } from '../../shared/errors.ts'
 
 /** What a series is told apart by. */
 export interface SeriesIdentity {
@@ -15,15 +16,51 @@ export async function requireSeries(
   organizationId: number,
   identities: readonly SeriesIdentity[],
 ): Promise<readonly string[]> {
+  const found = await findSeries(client, organizationId, identities)
+  const missing = identities.filter((_, position) => found[position] === undefined)
+  if (missing.length === 0) return found as string[]
+  await createSeries(client, organizationId, missing)
+  const created = (await findSeries(client, organizationId, missing)).values()
+  return found.map((seriesId) => {
+    const id = seriesId ?? created.next().value
+    assert(id !== undefined, 'a series was not created')
+    return id
+  })
+}
+
+/** The ids of series, in the order given; undefined for those that do not exist. */
+async function findSeries(
+  client: PoolClient,
+  organizationId: number,
+  identities: readonly SeriesIdentity[],
+): Promise<(string | undefined)[]> {
   if (identities.length === 0) return []
-  const columns = [
-    organizationId,
-    identities.map((identity) => identity.customerId),
-    identities.map((identity) => identity.metricId),
-    identities.map((identity) => identity.externalSubscriptionId),
-    identities.map((identity) => identity.generation),
-    identities.map((identity) => JSON.stringify(identity.dimensions)),
-  ]
+  // Two branches with plain equality in each, so that every column of the index that tells series apart is used.
+  const { rows } = await client.query<{ position: string; series_id: string }>(
+    `select wanted.position, found.series_id
+     from unnest($2::integer[], $3::uuid[], $4::text[], $5::integer[], $6::jsonb[]) with ordinality
+       as wanted (customer_id, metric_id, external_subscription_id, generation, dimensions, position)
+     cross join lateral (
+       (select series_id from usage_series
+        where organization_id = $1 and customer_id = wanted.customer_id and billable_metric_id = wanted.metric_id
+          and generation = wanted.generation and external_subscription_id = wanted.external_subscription_id
+          and dimensions = wanted.dimensions limit 1)
+       union all
+       (select series_id from usage_series
+        where organization_id = $1 and customer_id = wanted.customer_id and billable_metric_id = wanted.metric_id
+          and generation = wanted.generation and external_subscription_id is null
+          and wanted.external_subscription_id is null and dimensions = wanted.dimensions limit 1)) found`,
+    [organizationId, ...columnsOf(identities)],
+  )
+  const found = new Map(rows.map((row) => [Number(row.position) - 1, row.series_id]))
+  return identities.map((_, position) => found.get(position))
+}
+
+async function createSeries(
+  client: PoolClient,
+  organizationId: number,
+  identities: readonly SeriesIdentity[],
+): Promise<void> {
   await client.query(
     `insert into usage_series
        (organization_id, customer_id, billable_metric_id, external_subscription_id, generation, dimensions)
@@ -32,19 +69,16 @@ export async function requireSeries(
        as wanted (customer_id, metric_id, external_subscription_id, generation, dimensions)
      order by customer_id, metric_id, external_subscription_id, dimensions
      on conflict do nothing`,
-    columns,
+    [organizationId, ...columnsOf(identities)],
   )
-  const { rows } = await client.query<{ series_id: string }>(
-    `select series.series_id
-     from unnest($2::integer[], $3::uuid[], $4::text[], $5::integer[], $6::jsonb[]) with ordinality
-       as wanted (customer_id, metric_id, external_subscription_id, generation, dimensions, position)
-     join usage_series series on series.customer_id = wanted.customer_id
-       and series.billable_metric_id = wanted.metric_id
-       and series.external_subscription_id is not distinct from wanted.external_subscription_id
-       and series.generation = wanted.generation and series.dimensions = wanted.dimensions
-     where series.organization_id = $1
-     order by wanted.position`,
-    columns,
-  )
-  return rows.map((row) => row.series_id)
+}
+
+function columnsOf(identities: readonly SeriesIdentity[]): unknown[] {
+  return [
+    identities.map((identity) => identity.customerId),
+    identities.map((identity) => identity.metricId),
+    identities.map((identity) => identity.externalSubscriptionId),
+    identities.map((identity) => identity.generation),
+    identities.map((identity) => JSON.stringify(identity.dimensions)),
+  ]
 }

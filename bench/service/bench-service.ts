@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stopOnSignal } from '../../cli/start/stop-on-signal.ts'
-import { Supervisor } from '../../cli/start/supervisor.ts'
+import { type ProcessStatus, Supervisor } from '../../cli/start/supervisor.ts'
 
 /** All processes of the service on a Postgres of their own, with data that goes when they stop, also at Ctrl-C. */
 export class BenchService {
@@ -10,13 +10,22 @@ export class BenchService {
   readonly #supervisor: Supervisor
   #stopped: Promise<void> | undefined
 
-  constructor() {
+  /** Queues are on Postgres unless the address of a Redis is given. */
+  constructor({ redisUrl = '' }: { readonly redisUrl?: string | undefined } = {}) {
     // So that the user whom Postgres runs as under root can enter it.
     chmodSync(this.#folder, 0o755)
     this.#supervisor = new Supervisor({
-      environment: { ...process.env, DATABASE_URL: '', PORT: '0', LOG_LEVEL: 'warn', TABKEEPER_DATA_DIR: this.#folder },
+      environment: {
+        ...process.env,
+        DATABASE_URL: '',
+        REDIS_URL: redisUrl,
+        PORT: '0',
+        LOG_LEVEL: 'warn',
+        TABKEEPER_DATA_DIR: this.#folder,
+      },
     })
     this.#supervisor.on('line', (name, text) => console.error(`${name}: ${text}`))
+    this.#supervisor.on('death', (name, how) => console.error(`${name} ended with ${how} and starts again`))
     stopOnSignal(() => this.stop())
   }
 
@@ -28,8 +37,18 @@ export class BenchService {
     return this.#supervisor.databaseUrl
   }
 
-  async start(): Promise<void> {
+  /** The lines of the Procfile, and Postgres. */
+  processes(): readonly ProcessStatus[] {
+    return this.#supervisor.processes()
+  }
+
+  /** Starts Postgres with our tables, and no other process. */
+  async prepare(): Promise<void> {
     await this.#supervisor.prepare()
+  }
+
+  async start(): Promise<void> {
+    await this.prepare()
     await this.#supervisor.start()
   }
 
