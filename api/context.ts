@@ -5,6 +5,7 @@ import { withOrganization } from '../db/connection.ts'
 import type { Producer } from '../queues/producer.ts'
 import type { WebhookSettings } from '../shared/webhooks/webhook-settings.ts'
 import type { IngestBuffer } from './events/ingest-buffer.ts'
+import type { IngestGate } from './events/ingest-gate.ts'
 import type { OrganizationClock } from './events/organization-clock.ts'
 
 /** What every route may use; made once at the start. */
@@ -12,6 +13,7 @@ export interface ApiContext {
   readonly connection: Connection
   readonly producer: Producer
   readonly ingestBuffer: IngestBuffer
+  readonly ingestGate: IngestGate
   readonly organizationClock: OrganizationClock
   /** Signs the operators' sessions. */
   readonly secret: string

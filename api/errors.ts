@@ -15,8 +15,17 @@ export function registerErrors(server: FastifyInstance): void {
 }
 
 function answer(error: AppError, reply: FastifyReply): FastifyReply {
+  return answerFailure(error, reply, {})
+}
+
+/** Answers an error, with what else there is to say about it. */
+export function answerFailure(error: AppError, reply: FastifyReply, more: object): FastifyReply {
   if (error.status === 401) reply.header('www-authenticate', 'Bearer')
-  return reply.code(error.status).type('application/json').send(errorBody(error))
+  if (error.retryAfterSeconds !== undefined) reply.header('retry-after', String(error.retryAfterSeconds))
+  return reply
+    .code(error.status)
+    .type('application/json')
+    .send({ ...errorBody(error), ...more })
 }
 
 /** The body of an error: every issue of a validation, one sentence for all others. */
@@ -24,7 +33,9 @@ export function errorBody({ code, message, issues }: AppError): { detail: unknow
   return { detail: issues ?? message, code }
 }
 
-function toAppError(error: FastifyError | AppError, request: FastifyRequest): AppError {
+/** The error that is answered for whatever was thrown; what is our own fault is logged. */
+export function toAppError(thrown: unknown, request: FastifyRequest): AppError {
+  const error = thrown as FastifyError | AppError
   if (error instanceof AppError) {
     if (error.status >= 500) request.log.error({ code: error.code, err: error.cause }, 'request failed')
     return error

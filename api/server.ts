@@ -15,6 +15,7 @@ import { billableMetricFilterRoutes } from './routes/billable-metric-filters.ts'
 import { billableMetricRoutes } from './routes/billable-metrics.ts'
 import { currentUsageRoutes } from './routes/current-usage.ts'
 import { customerRoutes } from './routes/customers.ts'
+import { eventBatchRoutes } from './routes/event-batches.ts'
 import { eventListRoutes } from './routes/event-lists.ts'
 import { eventProducerRoutes } from './routes/event-producers.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -52,6 +53,7 @@ const ROUTES: readonly Routes[] = [
   currentUsageRoutes,
   pastUsageRoutes,
   eventRoutes,
+  eventBatchRoutes,
   feeEstimateRoutes,
   eventListRoutes,
   eventProducerRoutes,

@@ -4,12 +4,17 @@ import type { Logger } from 'pino'
 import { createConnection, createPool } from '../db/connection.ts'
 import { openQueueBackend, type QueueBackend } from '../queues/backend.ts'
 import { Producer } from '../queues/producer.ts'
+import { usageJobId } from '../queues/usage-backlog.ts'
 import type { Config } from '../shared/config.ts'
 import { webhookSettings } from '../shared/webhooks/webhook-settings.ts'
 import type { ApiContext } from './context.ts'
+import { ingestBounds } from './events/ingest-bounds.ts'
 import { IngestBuffer } from './events/ingest-buffer.ts'
+import { IngestGate } from './events/ingest-gate.ts'
 import { OrganizationClock } from './events/organization-clock.ts'
 import { createServer } from './server.ts'
+
+const MEBIBYTE = 1024 * 1024
 
 /** A web process that answers requests. */
 export interface WebProcess {
@@ -43,7 +48,13 @@ function createContext(config: Config, pool: DatabasePool, producer: Producer): 
   return {
     connection,
     producer,
-    ingestBuffer: new IngestBuffer((payload) => producer.enqueue('aggregate-usage', payload)),
+    ingestBuffer: new IngestBuffer(
+      (payload) => producer.enqueue('aggregate-usage', payload, usageJobId(payload.count)),
+      {
+        maxHeldBytes: config.ingestMaxHeldMb * MEBIBYTE,
+      },
+    ),
+    ingestGate: new IngestGate(ingestBounds(config, producer, connection)),
     organizationClock: new OrganizationClock(connection),
     secret: config.secret,
     webhooks: webhookSettings(config),

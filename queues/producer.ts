@@ -3,6 +3,13 @@ import { assert } from '../shared/errors.ts'
 import type { QueueBackend } from './backend.ts'
 import { type Payload, partitionNames, QUEUES, type QueueName } from './contracts.ts'
 
+export interface UnfinishedJobs {
+  readonly ids: readonly string[]
+  readonly jobs: number
+}
+
+const UNFINISHED = ['wait', 'active', 'delayed'] as const
+
 /** Puts jobs into queues by contract: the payload's type, the retries and the partition follow from the name. */
 export class Producer {
   readonly #queues: ReadonlyMap<QueueName, readonly Queue[]>
@@ -39,6 +46,21 @@ export class Producer {
       this.#partitions(name).map((queue) => queue.getJobCounts('wait', 'active', 'delayed', 'prioritized')),
     )
     return counts.flatMap((count) => Object.values(count)).reduce((sum, count) => sum + count, 0)
+  }
+
+  /**
+   * The jobs of each partition that are not finished: how many there are, and the ids of up to `most` of them in each
+   * of the states that they can be in.
+   */
+  async unfinishedJobs(name: QueueName, most: number): Promise<readonly UnfinishedJobs[]> {
+    return await Promise.all(
+      this.#partitions(name).map(async (queue) => {
+        const ids = await queue.getRanges([...UNFINISHED], 0, most - 1)
+        if (ids.length < most) return { ids, jobs: ids.length }
+        const counts = await queue.getJobCounts(...UNFINISHED)
+        return { ids, jobs: Object.values(counts).reduce((sum, count) => sum + count, 0) }
+      }),
+    )
   }
 
   /** Every broker queue, for the queue dashboard. */

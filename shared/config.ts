@@ -20,6 +20,16 @@ export interface Config {
   readonly webhookPrivateAddresses: 'refuse' | 'allow'
   /** Messages that arrived everywhere, and announcements that were relayed, are deleted when they are older. */
   readonly webhookRetentionDays: number
+  /** With this many events in the queue, no more are taken in. */
+  readonly ingestMaxQueuedEvents: number
+  /** Mebibytes of events that a web process holds until the queue has confirmed them. */
+  readonly ingestMaxHeldMb: number
+  /** Where the data of Postgres is, when that is a folder of this machine. */
+  readonly databaseFolder: string | undefined
+  /** With less free space than this many mebibytes there, no more events are taken in. */
+  readonly databaseMinFreeMb: number
+  /** With a database of this many mebibytes, no more events are taken in; undefined: it may grow. */
+  readonly databaseMaxMb: number | undefined
   readonly logLevel: string
 }
 
@@ -38,6 +48,15 @@ export function readConfig(environment: Environment): Config {
     secret: required(environment, 'TABKEEPER_SECRET', 'the output of: openssl rand -hex 32'),
     webhookPrivateAddresses: oneOf(environment, 'WEBHOOK_PRIVATE_ADDRESSES', ['refuse', 'allow']),
     webhookRetentionDays: integer(environment, 'WEBHOOK_RETENTION_DAYS', { fallback: 30, least: 1, most: 3650 }),
+    ingestMaxQueuedEvents: integer(environment, 'INGEST_MAX_QUEUED_EVENTS', {
+      fallback: 5_000_000,
+      least: 1,
+      most: 1_000_000_000,
+    }),
+    ingestMaxHeldMb: integer(environment, 'INGEST_MAX_HELD_MB', { fallback: 64, least: 1, most: 4096 }),
+    databaseFolder: environment['DATABASE_FOLDER'] || undefined,
+    databaseMinFreeMb: integer(environment, 'DATABASE_MIN_FREE_MB', { fallback: 512, least: 0, most: 1_000_000_000 }),
+    databaseMaxMb: integer(environment, 'DATABASE_MAX_MB', { fallback: 0, least: 0, most: 1_000_000_000 }) || undefined,
     logLevel: environment['LOG_LEVEL'] ?? 'info',
   }
 }

@@ -44,6 +44,7 @@ export const ERRORS = {
   test_clock_backwards: { status: 422, retryable: false },
   organization_is_live: { status: 409, retryable: false },
   too_many_requests: { status: 429, retryable: true },
+  ingest_overloaded: { status: 429, retryable: true },
   queue_unavailable: { status: 503, retryable: true },
   database_unavailable: { status: 503, retryable: true },
   internal_error: { status: 500, retryable: true },
@@ -62,6 +63,8 @@ export interface Issue {
 export class AppError extends Error {
   readonly code: ErrorCode
   readonly issues: readonly Issue[] | undefined
+  /** Whole seconds after which the same request may succeed. */
+  retryAfterSeconds: number | undefined
 
   constructor(code: ErrorCode, message: string, issues?: readonly Issue[]) {
     super(message)

@@ -3,6 +3,7 @@ import { packUsageEvents } from '../../queues/usage-payload.ts'
 import { AppError } from '../../shared/errors.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
+import { ingestOverloaded } from './ingest-overloaded.ts'
 import type { Receipt } from './organization-clock.ts'
 
 export interface IngestLimits {
@@ -10,25 +11,32 @@ export interface IngestLimits {
   readonly maxEventsPerJob: number
   /** Jobs of one organization that are on their way to the queue at once. */
   readonly maxAddsInFlight: number
-  /** Events that wait in memory, over all organizations; more are refused. */
-  readonly maxWaitingEvents: number
+  /** Nor when it holds this many bytes of JSON. */
+  readonly maxBytesPerJob: number
+  /** Bytes of JSON that are not durable yet, over all organizations; more are refused. One request is always taken. */
+  readonly maxHeldBytes: number
   /** After this long without durability, the requests of a job are refused. */
   readonly timeoutMs: number
 }
 
-const INGEST_LIMITS: IngestLimits = {
+const INGEST_LIMITS: Omit<IngestLimits, 'maxHeldBytes'> = {
   maxEventsPerJob: 5_000,
+  maxBytesPerJob: 4 * 1024 * 1024,
   maxAddsInFlight: 3,
-  maxWaitingEvents: 200_000,
   timeoutMs: 8_000,
 }
 
 type AddJob = (payload: Payload<'aggregate-usage'>) => Promise<void>
 
+const HELD_RETRY_AFTER_SECONDS = 1
+
 /** The events of some requests on their way into one job. */
 interface Group {
   readonly receipt: Receipt
-  readonly events: UsageEvent[]
+  /** One JSON text per request: a fraction of the memory that the events take as objects. */
+  readonly lists: string[]
+  count: number
+  bytes: number
   readonly settled: PromiseWithResolvers<void>
   readonly timer: NodeJS.Timeout
 }
@@ -49,23 +57,30 @@ export class IngestBuffer {
   readonly #limits: IngestLimits
   readonly #lanes = new Map<number, Lane>()
   readonly #unsettled = new Set<Group>()
-  #waitingEvents = 0
+  #heldBytes = 0
 
-  constructor(addJob: AddJob, limits: IngestLimits = INGEST_LIMITS) {
+  constructor(addJob: AddJob, limits: Pick<IngestLimits, 'maxHeldBytes'> & Partial<IngestLimits>) {
     this.#addJob = addJob
-    this.#limits = limits
+    this.#limits = { ...INGEST_LIMITS, ...limits }
   }
 
   /**
-   * Resolves once the events are durable in the queue. Throws `queue_unavailable` within the time limit when they may
-   * not be; sending them again is always right, because an event counts once.
+   * Resolves once the events are durable in the queue. Throws `ingest_overloaded` when too much is held already, and
+   * `queue_unavailable` within the time limit when the events may not be durable; sending them again is always right,
+   * because an event counts once.
    */
   add(organizationId: number, receipt: Receipt, events: readonly UsageEvent[]): Promise<void> {
-    if (this.#waitingEvents + events.length > this.#limits.maxWaitingEvents) throw unavailable()
+    const list = JSON.stringify(events)
+    const bytes = Buffer.byteLength(list)
+    if (this.#heldBytes > 0 && this.#heldBytes + bytes > this.#limits.maxHeldBytes) {
+      throw ingestOverloaded('too many events wait for the queue to confirm them', HELD_RETRY_AFTER_SECONDS)
+    }
     const lane = this.#lane(organizationId)
-    const group = this.#openGroup(organizationId, lane, receipt, events.length)
-    for (const event of events) group.events.push(event)
-    this.#waitingEvents += events.length
+    const group = this.#openGroup(organizationId, lane, receipt, { count: events.length, bytes })
+    group.lists.push(list)
+    group.count += events.length
+    group.bytes += bytes
+    this.#heldBytes += bytes
     this.#schedule(organizationId, lane)
     return group.settled.promise
   }
@@ -84,15 +99,19 @@ export class IngestBuffer {
   }
 
   // Events of one job share the time of receipt, so a test clock that was moved opens another.
-  #openGroup(organizationId: number, lane: Lane, receipt: Receipt, count: number): Group {
+  #openGroup(organizationId: number, lane: Lane, receipt: Receipt, size: Pick<Group, 'count' | 'bytes'>): Group {
+    const { maxEventsPerJob, maxBytesPerJob } = this.#limits
     const last = lane.waiting.at(-1)
-    const fits = last !== undefined && last.events.length + count <= this.#limits.maxEventsPerJob
+    const fits =
+      last !== undefined && last.count + size.count <= maxEventsPerJob && last.bytes + size.bytes <= maxBytesPerJob
     if (fits && last.receipt.frozen === receipt.frozen && (!receipt.frozen || last.receipt.micros === receipt.micros)) {
       return last
     }
     const group: Group = {
       receipt,
-      events: [],
+      lists: [],
+      count: 0,
+      bytes: 0,
       settled: Promise.withResolvers(),
       timer: setTimeout(() => this.#expire(organizationId, lane, group), this.#limits.timeoutMs),
     }
@@ -123,34 +142,34 @@ export class IngestBuffer {
   #nextGroup({ waiting, inFlight }: Lane): Group | undefined {
     const [group] = waiting
     if (group === undefined || inFlight >= this.#limits.maxAddsInFlight) return undefined
-    const isFull = waiting.length > 1 || group.events.length >= this.#limits.maxEventsPerJob
+    const isFull = waiting.length > 1 || group.count >= this.#limits.maxEventsPerJob
     if (inFlight > 0 && !isFull) return undefined
     waiting.shift()
-    this.#waitingEvents -= group.events.length
     return group
   }
 
   async #send(organizationId: number, lane: Lane, group: Group): Promise<void> {
     try {
-      const events = await packUsageEvents(group.events)
+      const events = await packUsageEvents(group.lists)
       const receivedAt = isoOfMicros(group.receipt.micros)
-      await this.#addJob({ organizationId, receivedAt, count: group.events.length, events })
+      await this.#addJob({ organizationId, receivedAt, count: group.count, events })
       this.#settle(group)
     } catch (error) {
       this.#settle(group, unavailable(error))
     }
+    this.#heldBytes -= group.bytes
     lane.inFlight -= 1
     this.#flush(organizationId, lane)
   }
 
   // A job that is on its way may still arrive: the broker's client goes on trying, and keeps its place in flight
-  // meanwhile, so that an unreachable queue holds a bounded number of events.
+  // meanwhile, so that an unreachable queue holds a bounded number of bytes.
   #expire(organizationId: number, lane: Lane, group: Group): void {
     this.#settle(group, unavailable())
     const index = lane.waiting.indexOf(group)
     if (index === -1) return
     lane.waiting.splice(index, 1)
-    this.#waitingEvents -= group.events.length
+    this.#heldBytes -= group.bytes
     this.#flush(organizationId, lane)
   }
 

@@ -103,7 +103,14 @@ export function failures(...codes: readonly ErrorCode[]): { 401: ReturnType<type
   }
 }
 
+const RETRY_AFTER = { type: 'integer', description: 'Seconds to wait before the request is sent again.' }
+
 function failureSchema(codes: readonly ErrorCode[]): TSchema {
+  const isTooMany = codes.some((code) => ERRORS[code].status === 429)
+  return isTooMany ? { ...bodySchema(codes), headers: { 'retry-after': RETRY_AFTER } } : bodySchema(codes)
+}
+
+function bodySchema(codes: readonly ErrorCode[]): TSchema {
   const others = codes.filter((code) => code !== 'validation_error')
   if (others.length === codes.length) return ErrorAnswer(others)
   return others.length === 0 ? HTTPValidationError : Type.Union([HTTPValidationError, ErrorAnswer(others)])

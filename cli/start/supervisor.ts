@@ -149,6 +149,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       DATABASE_URL: this.databaseUrl,
       TABKEEPER_SECRET: secret,
       TABKEEPER_DATA_DIR: dataFolder,
+      ...(this.#postgres?.dataFolder === undefined ? {} : { DATABASE_FOLDER: this.#postgres.dataFolder }),
     }
     const onLine = (text: string) => this.emit('line', line.name, text)
     return startProcess({ line, folder: this.#folder, environment, onLine })

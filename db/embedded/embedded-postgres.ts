@@ -48,6 +48,11 @@ export class EmbeddedPostgres {
     return `postgres://${DATABASE}:${this.#password}@127.0.0.1:${this.#port}/${DATABASE}`
   }
 
+  /** The folder of the data. Known once the server has started. */
+  get dataFolder(): string | undefined {
+    return this.#placement?.data
+  }
+
   /** The process id while the server runs. */
   get pid(): number | undefined {
     return this.#postmaster?.pid

@@ -28,10 +28,13 @@ export interface ProducerPosition {
   readonly sequence: number
 }
 
+/** An event as it was read, or every reason why it is refused. */
+export type ParsedEvent = { readonly event: UsageEvent } | { readonly issues: readonly Issue[] }
+
 const MAX_NAME_LENGTH = 255
 const MAX_DEPTH = 32
-// One event cannot be wrong in more ways than help anybody; a hostile one has a million unknown fields.
-const MAX_ISSUES = 20
+/** One event cannot be wrong in more ways than help anybody; a hostile one has a million unknown fields. */
+export const MAX_ISSUES = 20
 const FIELDS: ReadonlySet<string> = new Set([
   'transaction_id',
   'source',
@@ -52,7 +55,7 @@ const FIELDS: ReadonlySet<string> = new Set([
 export function parseUsageEvent(
   value: unknown,
   { loc, receivedAtMicros }: { loc: readonly (string | number)[]; receivedAtMicros: number },
-): { readonly event: UsageEvent } | { readonly issues: readonly Issue[] } {
+): ParsedEvent {
   if (!isRecord(value)) return { issues: [{ loc, msg: 'an event is a JSON object', type: 'object_type' }] }
   const issues: Issue[] = []
   const refuse = (field: string, msg: string, type: string): void => {

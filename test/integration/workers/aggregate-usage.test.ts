@@ -36,7 +36,12 @@ async function aggregate(events: readonly UsageEvent[]): Promise<void> {
 
 async function packed(events: readonly UsageEvent[]): Promise<Payload<'aggregate-usage'>> {
   const { organizationId } = fixture
-  return { organizationId, receivedAt: RECEIVED_AT, count: events.length, events: await packUsageEvents(events) }
+  return {
+    organizationId,
+    receivedAt: RECEIVED_AT,
+    count: events.length,
+    events: await packUsageEvents([JSON.stringify(events)]),
+  }
 }
 
 async function registerCustomer(externalId: string): Promise<void> {

@@ -11,7 +11,13 @@ interface Job {
   readonly refuse: () => void
 }
 
-const LIMITS: IngestLimits = { maxEventsPerJob: 4, maxAddsInFlight: 2, maxWaitingEvents: 20, timeoutMs: 5_000 }
+const LIMITS: IngestLimits = {
+  maxEventsPerJob: 4,
+  maxBytesPerJob: 10_000,
+  maxAddsInFlight: 2,
+  maxHeldBytes: 10_000,
+  timeoutMs: 5_000,
+}
 const LIVE = { micros: 0, frozen: false }
 
 /** A queue that accepts a job when the test says so. */
@@ -139,13 +145,54 @@ test('a queue that does not answer is given up within the time limit, in flight 
   expect(jobs).toHaveLength(1)
 })
 
-test('what waits in memory is bounded', async () => {
-  const { buffer, jobs } = openQueue({ maxWaitingEvents: 2, maxAddsInFlight: 1, timeoutMs: 40 })
-  const held = refusalOf(buffer.add(1, LIVE, events('a')))
+const EVENT_BYTES = JSON.stringify(events('a')).length
+
+test('what is not durable yet is bounded in bytes, and has room again once it is', async () => {
+  const { buffer, jobs } = openQueue({ maxHeldBytes: 2 * EVENT_BYTES, maxAddsInFlight: 1 })
+  const held = [buffer.add(1, LIVE, events('a'))]
   await untilJobs(jobs, 1)
-  const waiting = refusalOf(buffer.add(1, LIVE, events('b', 'c')))
-  expect(() => buffer.add(2, LIVE, events('d'))).toThrow(expect.objectContaining(UNAVAILABLE))
-  expect(await Promise.all([held, waiting])).toMatchObject([UNAVAILABLE, UNAVAILABLE])
+  held.push(buffer.add(1, LIVE, events('b')))
+  const refusal = { code: 'ingest_overloaded', retryAfterSeconds: expect.any(Number) }
+  expect(() => buffer.add(2, LIVE, events('c'))).toThrow(expect.objectContaining(refusal))
+  jobs[0]?.accept()
+  await untilJobs(jobs, 2)
+  held.push(buffer.add(2, LIVE, events('c')))
+  await untilJobs(jobs, 3)
+  jobs[1]?.accept()
+  jobs[2]?.accept()
+  await Promise.all(held)
+  expect(jobs.map(({ ids }) => ids)).toEqual([['a'], ['b'], ['c']])
+})
+
+test('what was given up after the time limit makes room, unless it is on its way', async () => {
+  const { buffer, jobs } = openQueue({ maxHeldBytes: 2 * EVENT_BYTES, maxAddsInFlight: 1, timeoutMs: 40 })
+  const inFlight = refusalOf(buffer.add(1, LIVE, events('a')))
+  await untilJobs(jobs, 1)
+  const waiting = refusalOf(buffer.add(1, LIVE, events('b')))
+  await Promise.all([inFlight, waiting])
+  const next = refusalOf(buffer.add(1, LIVE, events('c')))
+  expect(() => buffer.add(1, LIVE, events('d'))).toThrow(expect.objectContaining({ code: 'ingest_overloaded' }))
+  expect(await next).toMatchObject(UNAVAILABLE)
+})
+
+test('a request that is larger than the bound is taken when nothing else is held', async () => {
+  const { buffer, jobs } = openQueue({ maxHeldBytes: 1 })
+  const request = buffer.add(1, LIVE, events('a', 'b'))
+  await untilJobs(jobs, 1)
+  jobs[0]?.accept()
+  await request
+  expect(jobs.map(({ ids }) => ids)).toEqual([['a', 'b']])
+})
+
+test('a job is full when it holds enough bytes', async () => {
+  const { buffer, jobs } = openQueue({ maxBytesPerJob: 2 * EVENT_BYTES, maxAddsInFlight: 2 })
+  const requests = ['a', 'b', 'c'].map((id) => buffer.add(1, LIVE, events(id)))
+  await untilJobs(jobs, 1)
+  jobs[0]?.accept()
+  await untilJobs(jobs, 2)
+  jobs[1]?.accept()
+  await Promise.all(requests)
+  expect(jobs.map(({ ids }) => ids)).toEqual([['a', 'b'], ['c']])
 })
 
 test('draining waits for everything that was taken in', async () => {

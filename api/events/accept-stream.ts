@@ -1,0 +1,184 @@
+import { isUtf8 } from 'node:buffer'
+import type { Readable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
+import { AppError, type Issue } from '../../shared/errors.ts'
+import { parseExactJson } from '../../shared/json/exact-json.ts'
+import { parseUsageEvent, type UsageEvent } from '../../shared/metering/usage-event.ts'
+import { addEvents, type EventContext, readableId } from './accept-events.ts'
+import { type Line, LineSplitter } from './line-splitter.ts'
+import type { Receipt } from './organization-clock.ts'
+
+const MAX_LINE_BYTES = 1024 * 1024
+/** The most rejected lines that an answer names. */
+const MAX_REJECTIONS = 100
+// Read and not durable yet; with more, nothing is read from the socket.
+const MAX_UNSETTLED_EVENTS = 10_000
+const MAX_UNSETTLED_BYTES = 4 * 1024 * 1024
+// While the gate is closed the stream stands still, which slows its sender; after this long it is told to come back.
+const PATIENCE_MS = 15_000
+const GATE_LOOK_MS = 200
+
+export interface Rejection {
+  /** Counted from 1, blank lines included. */
+  readonly line: number
+  readonly transaction_id: string | null
+  readonly errors: Issue[]
+}
+
+/** What became of the lines up to and with `durable_lines`. */
+export interface StreamProgress {
+  accepted: number
+  rejected: number
+  /** The first of the rejected. */
+  readonly rejections: Rejection[]
+  /** Every line up to this one is durable or rejected. */
+  durable_lines: number
+}
+
+/** Lines that were read together, and the promise that those accepted are durable. */
+interface Section {
+  readonly lines: number
+  readonly bytes: number
+  readonly events: UsageEvent[]
+  readonly rejections: Rejection[]
+  rejected: number
+}
+
+/**
+ * Takes in a stream of events, one JSON text a line, in constant memory: lines go to the queue as they come, and no
+ * more are read while too many are on their way. Resolves when the stream has ended or failed; a failure leaves a
+ * prefix of it durable, and sending the whole again is always right.
+ */
+export async function acceptStream(
+  context: EventContext,
+  organizationId: number,
+  stream: Readable,
+  patienceMs: number = PATIENCE_MS,
+): Promise<{ readonly progress: StreamProgress; readonly failure?: unknown }> {
+  const intake = new StreamIntake(context, organizationId, patienceMs)
+  const splitter = new LineSplitter(MAX_LINE_BYTES)
+  try {
+    // The request must outlive a failure, or else it could not be answered.
+    for await (const piece of stream.iterator({ destroyOnReturn: false })) {
+      await intake.take(splitter.push(piece as Buffer))
+    }
+    await intake.take(splitter.end())
+    await intake.settle()
+    return { progress: intake.progress }
+  } catch (failure) {
+    await intake.settleQuietly()
+    return { progress: intake.progress, failure }
+  }
+}
+
+class StreamIntake {
+  readonly progress: StreamProgress = { accepted: 0, rejected: 0, rejections: [], durable_lines: 0 }
+  readonly #context: EventContext
+  readonly #organizationId: number
+  readonly #unsettled: { readonly section: Section; readonly durable: Promise<void> }[] = []
+  readonly #patienceMs: number
+  #linesRead = 0
+
+  constructor(context: EventContext, organizationId: number, patienceMs: number) {
+    this.#context = context
+    this.#organizationId = organizationId
+    this.#patienceMs = patienceMs
+  }
+
+  /** Reads the lines and sends their events; waits as long as too much is on its way. */
+  async take(lines: readonly Line[]): Promise<void> {
+    if (lines.length === 0) return
+    const receipt = await this.#context.organizationClock.receivedAt(this.#organizationId)
+    const section = readSection(lines, this.#linesRead, receipt)
+    this.#linesRead += lines.length
+    const { durable } = await this.#send(section, receipt)
+    // It is awaited in its turn; until then a refusal is nobody's surprise.
+    durable.catch(() => undefined)
+    this.#unsettled.push({ section, durable })
+    while (this.#isFull()) await this.#settleFirst()
+  }
+
+  async settle(): Promise<void> {
+    while (this.#unsettled.length > 0) await this.#settleFirst()
+  }
+
+  /** After a failure: what was on its way before counts as far as it is an unbroken beginning. */
+  async settleQuietly(): Promise<void> {
+    await this.settle().catch(() => undefined)
+  }
+
+  async #send(section: Section, receipt: Receipt): Promise<{ durable: Promise<void> }> {
+    if (section.events.length === 0) return { durable: Promise.resolve() }
+    const deadlineMs = performance.now() + this.#patienceMs
+    for (;;) {
+      try {
+        await this.#context.ingestGate.requireOpen()
+        return { durable: addEvents(this.#context, this.#organizationId, receipt, section.events) }
+      } catch (error) {
+        if (!isOverload(error) || performance.now() > deadlineMs) throw error
+        await pause(GATE_LOOK_MS)
+      }
+    }
+  }
+
+  #isFull(): boolean {
+    const events = this.#unsettled.reduce((sum, { section }) => sum + section.events.length, 0)
+    const bytes = this.#unsettled.reduce((sum, { section }) => sum + section.bytes, 0)
+    return events > MAX_UNSETTLED_EVENTS || bytes > MAX_UNSETTLED_BYTES
+  }
+
+  async #settleFirst(): Promise<void> {
+    const [first] = this.#unsettled
+    if (first === undefined) return
+    await first.durable
+    this.#unsettled.shift()
+    const { section } = first
+    this.progress.accepted += section.events.length
+    this.progress.rejected += section.rejected
+    this.progress.durable_lines += section.lines
+    this.progress.rejections.push(...section.rejections.slice(0, MAX_REJECTIONS - this.progress.rejections.length))
+  }
+}
+
+function readSection(lines: readonly Line[], linesBefore: number, { micros }: Receipt): Section {
+  const bytes = lines.reduce((sum, line) => sum + line.length, 0)
+  const section: Section = { lines: lines.length, bytes, events: [], rejections: [], rejected: 0 }
+  for (const [index, line] of lines.entries()) readLine(section, line, linesBefore + index + 1, micros)
+  return section
+}
+
+function readLine(section: Section, line: Line, number: number, receivedAtMicros: number): void {
+  const read = parseLine(line)
+  if (read === undefined) return
+  const parsed =
+    'fault' in read
+      ? { issues: [{ loc: ['body', number], ...read.fault }] }
+      : parseUsageEvent(read.value, { loc: ['body', number], receivedAtMicros })
+  if ('event' in parsed) {
+    section.events.push(parsed.event)
+    return
+  }
+  section.rejected += 1
+  if (section.rejections.length >= MAX_REJECTIONS) return
+  const id = 'value' in read ? readableId(read.value, 'transaction_id') : null
+  section.rejections.push({ line: number, transaction_id: id, errors: [...parsed.issues] })
+}
+
+type ReadLine = { readonly value: unknown } | { readonly fault: { readonly msg: string; readonly type: string } }
+
+// A blank line is none: many producers end with one, and some send them to keep the connection alive.
+function parseLine(line: Line): ReadLine | undefined {
+  if (line === 'too_long') return { fault: { msg: 'the line is longer than 1 MiB', type: 'line_too_long' } }
+  if (!isUtf8(line)) return { fault: { msg: 'the line is not UTF-8', type: 'json_invalid' } }
+  const text = line.toString()
+  try {
+    return { value: parseExactJson(text) }
+  } catch (error) {
+    if (text.trim() === '') return undefined
+    return { fault: { msg: error instanceof SyntaxError ? error.message : 'cannot be read', type: 'json_invalid' } }
+  }
+}
+
+function isOverload(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'ingest_overloaded'
+}

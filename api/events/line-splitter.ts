@@ -1,0 +1,49 @@
+/** The bytes of a line without its end, or that it is longer than the bound. */
+export type Line = Buffer | 'too_long'
+
+const NEWLINE = 10
+
+/** Cuts the pieces of a stream into lines. Of a line that has not ended it holds at most the bound. */
+export class LineSplitter {
+  readonly #maxBytes: number
+  #held: Buffer[] = []
+  #heldBytes = 0
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /** The lines that end in this piece. */
+  push(piece: Buffer): Line[] {
+    const lines: Line[] = []
+    let start = 0
+    for (let end = piece.indexOf(NEWLINE); end !== -1; end = piece.indexOf(NEWLINE, start)) {
+      lines.push(this.#close(piece.subarray(start, end)))
+      start = end + 1
+    }
+    if (start < piece.length) this.#hold(piece.subarray(start))
+    return lines
+  }
+
+  /** What is left when the stream has ended: the last line, unless it ended with the stream. */
+  end(): Line[] {
+    return this.#heldBytes === 0 ? [] : [this.#close(EMPTY)]
+  }
+
+  #close(rest: Buffer): Line {
+    const bytes = this.#heldBytes + rest.length
+    const line = this.#heldBytes === 0 ? rest : Buffer.concat([...this.#held, rest])
+    this.#held = []
+    this.#heldBytes = 0
+    return bytes > this.#maxBytes ? 'too_long' : line
+  }
+
+  // Copied, because a piece of a few bytes would keep the whole block alive that it was read into.
+  #hold(rest: Buffer): void {
+    this.#heldBytes += rest.length
+    if (this.#heldBytes > this.#maxBytes) this.#held = []
+    else this.#held.push(Buffer.from(rest))
+  }
+}
+
+const EMPTY = Buffer.alloc(0)

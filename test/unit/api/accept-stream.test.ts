@@ -1,0 +1,93 @@
+import { Readable } from 'node:stream'
+import { expect, test } from 'vitest'
+import type { EventContext } from '../../../api/events/accept-events.ts'
+import { acceptStream } from '../../../api/events/accept-stream.ts'
+import { ingestOverloaded } from '../../../api/events/ingest-overloaded.ts'
+import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
+
+/** A place to send events to that answers as the test says; the gate is open unless the test closes it. */
+function contextOf(add: (events: readonly UsageEvent[]) => Promise<void>, requireOpen: () => void = () => undefined) {
+  return {
+    ingestBuffer: { add: (_organization: number, _receipt: unknown, events: readonly UsageEvent[]) => add(events) },
+    ingestGate: { requireOpen, accepted: () => undefined },
+    organizationClock: { receivedAt: () => ({ micros: 0, frozen: false }) },
+  } as unknown as EventContext
+}
+
+function lines(count: number, start = 0): Buffer {
+  const texts = Array.from({ length: count }, (_, index) =>
+    JSON.stringify({ transaction_id: `t${start + index}`, external_customer_id: 'acme', code: 'llm' }),
+  )
+  return Buffer.from(`${texts.join('\n')}\n`)
+}
+
+test('while nothing becomes durable, a bounded number of events is read', async () => {
+  let read = 0
+  function* endless() {
+    for (;;) {
+      read += 100
+      yield lines(100)
+    }
+  }
+  const stream = Readable.from(endless(), { objectMode: true, highWaterMark: 1 })
+  const confirmed = Promise.withResolvers<void>()
+  const outcome = acceptStream(
+    contextOf(() => confirmed.promise),
+    1,
+    stream,
+  )
+  await expect.poll(() => read, { interval: 10 }).toBeGreaterThan(10_000)
+  const readBefore = read
+  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+  expect(read).toBe(readBefore)
+  expect(read).toBeLessThan(11_000)
+  stream.destroy(new Error('gone'))
+  confirmed.resolve()
+  expect(await outcome).toMatchObject({ failure: expect.objectContaining({ message: 'gone' }) })
+})
+
+test('when the queue fails, exactly the unbroken beginning is durable', async () => {
+  const failures = [undefined, new Error('down'), undefined]
+  const sent: number[] = []
+  const context = contextOf(async (events) => {
+    const failure = failures[sent.length]
+    sent.push(events.length)
+    if (failure !== undefined) throw failure
+  })
+  const pieces = [Buffer.concat([lines(3), Buffer.from('nonsense\n')]), lines(5, 3), lines(7, 8)]
+  const outcome = await acceptStream(context, 1, Readable.from(pieces))
+  expect(outcome).toMatchObject({
+    failure: expect.objectContaining({ message: 'down' }),
+    progress: { accepted: 3, rejected: 1, durable_lines: 4, rejections: [{ line: 4 }] },
+  })
+})
+
+test('a stream stands still while the gate is closed, and goes on when it opens', async () => {
+  let looks = 0
+  const context = contextOf(
+    async () => undefined,
+    () => {
+      looks += 1
+      if (looks < 3) throw ingestOverloaded('full', 1)
+    },
+  )
+  const outcome = await acceptStream(context, 1, Readable.from([lines(5)]))
+  expect(looks).toBe(3)
+  expect(outcome).toEqual({ progress: { accepted: 5, rejected: 0, rejections: [], durable_lines: 5 } })
+})
+
+test('a gate that stays closed ends the stream with what came before it', async () => {
+  let sections = 0
+  const context = contextOf(
+    async () => undefined,
+    () => {
+      sections += 1
+      if (sections > 1) throw ingestOverloaded('full', 1)
+    },
+  )
+  const outcome = await acceptStream(context, 1, Readable.from([lines(5), lines(5, 5)]), 10)
+  expect(outcome).toMatchObject({
+    failure: { code: 'ingest_overloaded' },
+    progress: { accepted: 5, durable_lines: 5 },
+  })
+})
