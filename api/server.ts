@@ -13,6 +13,7 @@ import { registerOperatorPages } from './operators/operator-pages.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
 import { billableMetricFilterRoutes } from './routes/billable-metric-filters.ts'
 import { billableMetricRoutes } from './routes/billable-metrics.ts'
+import { creditNoteRoutes } from './routes/credit-notes.ts'
 import { currentUsageRoutes } from './routes/current-usage.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { eventBatchRoutes } from './routes/event-batches.ts'
@@ -60,6 +61,7 @@ const ROUTES: readonly Routes[] = [
   usageRoutes,
   unprocessedEventRoutes,
   invoiceRoutes,
+  creditNoteRoutes,
   agentStoreRoutes,
   transactionRoutes,
   testClockRoutes,

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { Interval, NamedInterval } from '../shared/calendar/interval.ts'
+import type { LateUsagePolicy } from '../shared/invoicing/late-usage-policy.ts'
 import type { CorrectedKind, LineKind } from '../shared/invoicing/rated-line.ts'
 import type { AggregationName } from '../shared/metering/aggregations.ts'
 import type { ChargeModel } from '../shared/pricing/charge-models.ts'
@@ -34,7 +35,7 @@ export type SubscriptionStatus =
   | 'superseded'
   | 'errored'
 export type InvoiceStatus = 'draft' | 'finalized' | 'voided'
-export type InvoiceKind = 'subscription_create' | 'subscription_cycle'
+export type InvoiceKind = 'subscription_create' | 'subscription_cycle' | 'debit_note'
 /** `recorded`: it moves no money, so nothing is posted. */
 export type TransactionStatus = 'pending' | 'posted' | 'recorded'
 /** Why nothing is sent to an endpoint: its owner said so, it answered that it is gone, or it failed for days. */
@@ -59,6 +60,32 @@ interface Stamped {
   updatedAt: DefaultedInstant
 }
 
+/** What lines of invoices and of credit notes have in common. */
+type InvoiceLineColumns = OfOrganization & {
+  customerId: number
+  position: number
+  id: GeneratedId
+  kind: LineKind
+  description: string
+  priceComponentId: string
+  priceId: string
+  billableMetricId: string | null
+  chargeModel: string | null
+  periodStart: Instant
+  periodEnd: Instant
+  units: Numeric
+  eventsCount: BigInteger
+  unitAmount: Numeric
+  amount: Numeric
+  amountMinor: BigInteger
+  billedDays: number | null
+  periodDays: number | null
+  steps: JSONColumnType<readonly Record<string, unknown>[], string | undefined, string>
+  adjustments: JSONColumnType<readonly Record<string, unknown>[], string | undefined, string>
+  chargeFilterId: string | null
+  groupedBy: JSONColumnType<Record<string, string | null>, string | undefined, string>
+}
+
 export interface Database {
   organizations: {
     organizationId: Generated<number>
@@ -66,6 +93,7 @@ export interface Database {
     name: string
     currency: Generated<string>
     timeZone: Generated<string>
+    lateUsage: Generated<LateUsagePolicy>
     createdAt: DefaultedInstant
   }
   apiKeys: OfOrganization & {
@@ -92,6 +120,8 @@ export interface Database {
       netPaymentTermDays: Generated<number>
       invoiceNumberPrefix: string
       lastInvoiceNumber: DefaultedBigInteger
+      creditNoteNumberPrefix: Generated<string>
+      lastCreditNoteNumber: DefaultedBigInteger
     }
   customers: OfOrganization & {
     customerId: Generated<number>
@@ -135,6 +165,7 @@ export interface Database {
       name: string
       description: string | null
       agentId: ColumnType<number | null, number | undefined, number>
+      lateUsage: LateUsagePolicy | null
       archivedAt: NullableInstant
     }
   planVersions: OfOrganization & {
@@ -315,33 +346,33 @@ export interface Database {
       finalizedAt: NullableInstant
       dueAt: NullableInstant
       billingFailedAt: NullableInstant
+      correctsInvoiceId: string | null
     }
-  invoiceLines: OfOrganization & {
-    customerId: number
+  invoiceLines: InvoiceLineColumns & {
     invoiceId: string
-    position: number
-    id: GeneratedId
-    kind: LineKind
-    description: string
-    priceComponentId: string
-    priceId: string
-    billableMetricId: string | null
-    chargeModel: string | null
-    periodStart: Instant
-    periodEnd: Instant
-    units: Numeric
-    eventsCount: BigInteger
-    unitAmount: Numeric
-    amount: Numeric
-    amountMinor: BigInteger
-    billedDays: number | null
-    periodDays: number | null
-    steps: JSONColumnType<readonly Record<string, unknown>[], string | undefined, string>
-    adjustments: JSONColumnType<readonly Record<string, unknown>[], string | undefined, string>
-    chargeFilterId: string | null
-    groupedBy: JSONColumnType<Record<string, string | null>, string | undefined, string>
     correctsInvoiceId: string | null
     correctedKind: CorrectedKind | null
+  }
+  creditNotes: OfOrganization & {
+    customerId: number
+    id: GeneratedId
+    issuerId: string
+    subscriptionId: string | null
+    invoiceId: string
+    sequence: number
+    number: string
+    reason: 'late_usage'
+    currency: string
+    subtotalMinor: BigInteger
+    taxMinor: DefaultedBigInteger
+    totalMinor: BigInteger
+    issuedAt: Instant
+    createdAt: DefaultedInstant
+  }
+  creditNoteLines: InvoiceLineColumns & {
+    creditNoteId: string
+    correctsInvoiceId: string
+    correctedKind: CorrectedKind
   }
   reopenedPeriods: OfOrganization & {
     customerId: number

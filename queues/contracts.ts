@@ -38,6 +38,7 @@ export const QUEUES = {
     payload: Type.Union([
       Type.Object({ task: Type.Literal('find-due') }),
       Type.Object({ task: Type.Literal('issue'), organizationId: OrganizationId, subscriptionIds: Ids }),
+      Type.Object({ task: Type.Literal('note'), organizationId: OrganizationId, invoiceIds: Ids }),
       Type.Object({
         task: Type.Literal('finalize'),
         organizationId: OrganizationId,

@@ -30,6 +30,7 @@ export const ERRORS = {
   subscription_not_found: { status: 404, retryable: false },
   subscription_ended: { status: 409, retryable: false },
   invoice_not_found: { status: 404, retryable: false },
+  credit_note_not_found: { status: 404, retryable: false },
   invoice_not_draft: { status: 409, retryable: false },
   issuer_not_found: { status: 404, retryable: false },
   transaction_conflict: { status: 409, retryable: false },

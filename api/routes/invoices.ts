@@ -83,6 +83,7 @@ function invoiceView(invoice: Invoice) {
     status: invoice.status,
     payment_status: invoice.paymentStatus,
     kind: invoice.kind,
+    corrects_invoice_id: invoice.correctsInvoiceId,
     external_customer_id: invoice.externalCustomerId,
     subscription_id: invoice.subscriptionId,
     issuer_code: invoice.issuerCode,

@@ -18,6 +18,7 @@ const IssuerAnswer = Output('Issuer', {
   grace_period_seconds: Type.Integer({ description: 'How long a new invoice stays a draft.' }),
   net_payment_term_days: Type.Integer({ description: 'Days from finalization until an invoice is due.' }),
   invoice_number_prefix: Type.String(),
+  credit_note_number_prefix: Type.String(),
   created_at: Time,
   updated_at: Time,
 })
@@ -27,6 +28,7 @@ const IssuerPatch = Input('IssuerUpdate', {
   grace_period_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 31_536_000 })),
   net_payment_term_days: Type.Optional(Type.Integer({ minimum: 0, maximum: 3_650 })),
   invoice_number_prefix: Type.Optional(Type.String({ maxLength: 32 })),
+  credit_note_number_prefix: Type.Optional(Type.String({ maxLength: 32 })),
 })
 
 const ByCode = Type.Object({ code: Code })
@@ -95,6 +97,9 @@ function changesOf(patch: Type.Static<typeof IssuerPatch>): IssuerChanges {
     ...(patch.grace_period_seconds === undefined ? {} : { gracePeriodSeconds: patch.grace_period_seconds }),
     ...(patch.net_payment_term_days === undefined ? {} : { netPaymentTermDays: patch.net_payment_term_days }),
     ...(patch.invoice_number_prefix === undefined ? {} : { invoiceNumberPrefix: patch.invoice_number_prefix }),
+    ...(patch.credit_note_number_prefix === undefined
+      ? {}
+      : { creditNoteNumberPrefix: patch.credit_note_number_prefix }),
   }
 }
 
@@ -107,6 +112,7 @@ function view(issuer: Issuer) {
     grace_period_seconds: issuer.gracePeriodSeconds,
     net_payment_term_days: issuer.netPaymentTermDays,
     invoice_number_prefix: issuer.invoiceNumberPrefix,
+    credit_note_number_prefix: issuer.creditNoteNumberPrefix,
     created_at: issuer.createdAt.toString(),
     updated_at: issuer.updatedAt.toString(),
   }

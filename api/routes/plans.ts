@@ -86,9 +86,9 @@ export const planRoutes: Routes = async (server, { context }) => {
     },
     (request) => {
       const { code } = request.params
-      const { name, description, ...terms } = request.body
+      const { name, description, late_usage: lateUsage, ...terms } = request.body
       requireSameCode(code, terms.code)
-      const change = { name, description, terms: (sold: PlanTerms) => changedTerms(sold, terms) }
+      const change = { name, description, lateUsage, terms: (sold: PlanTerms) => changedTerms(sold, terms) }
       return within(request, async (transaction, id) => planView(await changePlan(transaction, id, code, change)))
     },
   )
@@ -109,9 +109,9 @@ export const planRoutes: Routes = async (server, { context }) => {
     (request) => {
       const { code } = request.params
       requireSameCode(code, request.body.code)
-      const { code: _same, name, description, ...terms } = planRequestOf({ ...request.body, code })
+      const { code: _same, name, description, lateUsage, ...terms } = planRequestOf({ ...request.body, code })
       return within(request, async (transaction, id) =>
-        planView(await changePlan(transaction, id, code, { name, description, terms: () => terms })),
+        planView(await changePlan(transaction, id, code, { name, description, lateUsage, terms: () => terms })),
       )
     },
   )

@@ -9,7 +9,13 @@ export const InvoiceAnswer = Output('Invoice', {
   number: Nullable(Type.String({ description: 'Without gaps per issuer; null on a draft.' })),
   status: InvoiceStatus,
   payment_status: Nullable(Choice(['pending', 'paid', 'failed', 'uncollectible'], { title: 'PaymentStatus' })),
-  kind: Choice(['subscription_create', 'subscription_cycle'], { title: 'InvoiceKind' }),
+  kind: Choice(['subscription_create', 'subscription_cycle', 'debit_note'], { title: 'InvoiceKind' }),
+  corrects_invoice_id: Nullable(
+    Type.String({
+      format: 'uuid',
+      description: 'On a debit note: the invoice of the period whose late usage it bills.',
+    }),
+  ),
   external_customer_id: Type.String(),
   subscription_id: Nullable(Uuid),
   issuer_code: Type.String(),

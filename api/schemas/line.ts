@@ -101,7 +101,7 @@ export function ratedLineView(line: RatedLine, chargeModels: ReadonlyMap<string,
 }
 
 /** A line of an invoice as it is answered. */
-export function invoiceLineView(line: InvoiceLine) {
+export function invoiceLineView(line: Omit<InvoiceLine, 'invoiceId'>) {
   return {
     id: line.id,
     kind: line.kind,

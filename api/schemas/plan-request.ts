@@ -24,6 +24,7 @@ export function planRequestOf(body: Type.Static<typeof PlanCreate>): PlanRequest
     code,
     name,
     description: body.description ?? null,
+    lateUsage: body.late_usage ?? null,
     ...changedTerms({ ...DEFAULTS, interval, intervalName: interval }, body),
   }
 }

@@ -13,6 +13,7 @@ export function planView(plan: Plan) {
     code: plan.code,
     name: plan.name,
     description: plan.description,
+    late_usage: plan.lateUsage,
     version: plan.version,
     ...termsView(plan.id, plan),
     archived_at: plan.archivedAt?.toString() ?? null,

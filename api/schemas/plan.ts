@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { INTERVALS, MAX_INTERVAL_COUNT } from '../../shared/calendar/interval.ts'
+import { LATE_USAGE_POLICIES } from '../../shared/invoicing/late-usage-policy.ts'
 import { CHARGE_MODELS } from '../../shared/pricing/charge-models.ts'
 import { TRIAL_KINDS, TRIAL_USAGES } from '../../shared/subscriptions/trial.ts'
 import { CHARGE_MODIFIERS } from './charge-modifiers.ts'
@@ -117,8 +118,18 @@ const CHANGED_TERMS = {
 
 const Description = Type.Optional(Nullable(Type.String()))
 
+const LateUsage = Nullable(
+  Choice(LATE_USAGE_POLICIES, {
+    description:
+      'What becomes of late usage of its subscriptions, running ones included; null: what the organization says.',
+  }),
+)
+
+/** What stands beside the terms. */
+const ABOUT = { description: Description, late_usage: Type.Optional(LateUsage) }
+
 /** A plan in a creation. */
-export const PLAN_FIELDS = { code: Code, name: Name, description: Description, ...PLAN_TERMS }
+export const PLAN_FIELDS = { code: Code, name: Name, ...ABOUT, ...PLAN_TERMS }
 
 export const PlanCreate = Input('PlanCreate', PLAN_FIELDS, {
   examples: [
@@ -150,13 +161,13 @@ const SameCode = Type.Optional(
 export const PlanReplace = Input('PlanReplace', {
   code: SameCode,
   name: Name,
-  description: Description,
+  ...ABOUT,
   ...PLAN_TERMS,
 })
 
 export const PlanPatch = Input(
   'PlanPatch',
-  { code: SameCode, name: Type.Optional(Name), description: Description, ...CHANGED_TERMS },
+  { code: SameCode, name: Type.Optional(Name), ...ABOUT, ...CHANGED_TERMS },
   { examples: [{ amount_cents: 5900 }] },
 )
 
@@ -211,6 +222,7 @@ export const PlanResponse = Output('PlanResponse', {
   code: Type.String(),
   name: Type.String(),
   description: Nullable(Type.String()),
+  late_usage: LateUsage,
   version: Type.Integer({ description: 'The version that is sold, which these terms are of.' }),
   ...TERMS,
   archived_at: Nullable(Time),

@@ -38,6 +38,7 @@ export async function ensureAgentPlan(
     code,
     name: `${externalAgentId}, ${interval}`,
     description: null,
+    lateUsage: null,
     interval,
     intervalName: interval,
     amountMinor,

@@ -6,8 +6,8 @@ import type { OrganizationTransaction } from '../connection.ts'
 import { list } from '../list.ts'
 
 /**
- * What was billed of the usage of periods, by the invoice of the period: its own lines, and late lines of final invoices
- * since. Drafts do not count: one that carries late lines gets them anew when it is finalized.
+ * What was billed of the usage of periods, by the invoice of the period: its own lines, and late lines of final invoices and
+ * of credit notes since. Drafts do not count: one that carries late lines gets them anew when it is finalized.
  */
 export async function listBilledParts(
   transaction: OrganizationTransaction,
@@ -27,6 +27,11 @@ export async function listBilledParts(
       and line.customer_id = period.customer_id
     join invoices invoice on invoice.customer_id = line.customer_id and invoice.id = line.invoice_id
       and invoice.status = 'finalized'
+    where line.organization_id = ${organizationId}
+    union all
+    select period.invoice_id, line.corrected_kind, ${PART_COLUMNS}
+    from period join credit_note_lines line on line.corrects_invoice_id = period.invoice_id
+      and line.customer_id = period.customer_id
     where line.organization_id = ${organizationId}`.execute(transaction)
   return Map.groupBy(rows.map(partOf), ({ invoiceId }) => invoiceId)
 }

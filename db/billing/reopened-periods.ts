@@ -38,14 +38,14 @@ export async function reopenPeriods(
 export async function reopenPeriodsOfTouched(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { customerIds, reopenedAt }: { customerIds: readonly number[]; reopenedAt: Temporal.Instant },
+  { customerIds, reopenedAt }: { customerIds: readonly number[] | 'all'; reopenedAt: Temporal.Instant },
 ): Promise<void> {
   if (customerIds.length === 0) return
   const touched = await transaction
     .selectFrom('touchedCustomers')
     .select(['customerId', 'earliestAt'])
     .where('organizationId', '=', organizationId)
-    .where('customerId', 'in', [...new Set(customerIds)])
+    .$if(customerIds !== 'all', (query) => query.where('customerId', 'in', [...new Set(customerIds as number[])]))
     .execute()
   await reopenPeriods(transaction, organizationId, { touched, reopenedAt })
 }

@@ -44,3 +44,18 @@ export async function setDraftAside(
       .execute()
   })
 }
+
+/** The same of a reopened period, by its invoice, whose note failed. */
+export async function setNoteAside(
+  connection: Connection,
+  { organizationId, invoiceId, failedAt }: Omit<Failure, 'id'> & { readonly invoiceId: string },
+): Promise<void> {
+  await withOrganization(connection, organizationId, async (transaction) => {
+    await transaction
+      .updateTable('reopenedPeriods')
+      .set({ billingFailedAt: failedAt.toString() })
+      .where('organizationId', '=', organizationId)
+      .where('invoiceId', '=', invoiceId)
+      .execute()
+  })
+}

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { OrganizationTransaction } from '../connection.ts'
 import { list } from '../list.ts'
+import { lateUsageOf } from './late-usage-policy.ts'
 
 /** A closed period that is compared with what was billed of it. */
 export interface TakenPeriod {
@@ -15,7 +16,7 @@ export interface TakenPeriod {
 }
 
 /**
- * The reopened periods of the subscriptions, oldest first, whose invoice is final. Those of a subscription in `takenOf`
+ * The reopened periods of the subscriptions, oldest first, whose invoice is final and whose policy does not say note. Those of a subscription in `takenOf`
  * lose their mark, before anything is rated: usage that is committed from here on marks them again. None while a metric is
  * being counted anew.
  */
@@ -31,8 +32,9 @@ export async function takeReopenedPeriods(
         invoice.period_end, invoice.time_zone, period.subscription_id = any(${list(takenOf)}::uuid[]) as is_taken
       from reopened_periods period
       join invoices invoice on invoice.customer_id = period.customer_id and invoice.id = period.invoice_id
+      join subscriptions subscription on subscription.id = period.subscription_id
       where period.organization_id = ${organizationId} and period.subscription_id = any(${list(subscriptionIds)}::uuid[])
-        and invoice.status = 'finalized' and ${notRebuilding(organizationId)}),
+        and invoice.status = 'finalized' and ${lateUsageOf('subscription')} <> 'note' and ${notRebuilding(organizationId)}),
     taken as (
       delete from reopened_periods period using reopened
       where period.customer_id = reopened.customer_id and period.invoice_id = reopened.invoice_id and reopened.is_taken

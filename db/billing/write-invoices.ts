@@ -15,6 +15,8 @@ export interface DraftInvoice {
   readonly issuerId: string
   readonly subscriptionId: string
   readonly kind: InvoiceKind
+  /** The invoice that a debit note adds to; absent on others. */
+  readonly correctsInvoiceId?: string
   readonly periodStart: Temporal.Instant
   readonly periodEnd: Temporal.Instant
   /** The zone whose days the period is made of. */
@@ -39,13 +41,15 @@ export async function insertDrafts(
 ): Promise<void> {
   if (drafts.length === 0) return
   await sql`
-    insert into invoices (organization_id, id, customer_id, issuer_id, subscription_id, kind, period_start, period_end,
-      time_zone, status, currency, subtotal_minor, tax_minor, total_minor, issued_at, finalize_at)
-    select ${organizationId}, draft.* from jsonb_to_recordset(${JSON.stringify(drafts.map(draftRow))}::jsonb)
+    insert into invoices (organization_id, sequence, id, customer_id, issuer_id, subscription_id, kind, period_start,
+      period_end, time_zone, status, currency, subtotal_minor, tax_minor, total_minor, issued_at, finalize_at,
+      corrects_invoice_id)
+    select ${organizationId}, (select count(*) from invoices before where before.corrects_invoice_id = draft.corrects_invoice_id),
+      draft.* from jsonb_to_recordset(${JSON.stringify(drafts.map(draftRow))}::jsonb)
       as draft (id uuid, customer_id integer, issuer_id uuid, subscription_id uuid, kind text, period_start timestamptz,
         period_end timestamptz, time_zone text, status text, currency text, subtotal_minor numeric, tax_minor numeric, total_minor numeric,
-        issued_at timestamptz, finalize_at timestamptz)`.execute(transaction)
-  await insertLines(transaction, organizationId, drafts)
+        issued_at timestamptz, finalize_at timestamptz, corrects_invoice_id uuid)`.execute(transaction)
+  await insertLines(transaction, organizationId, { table: 'invoice_lines', documents: drafts })
 }
 
 /** A draft that was rated again: its totals and all lines but its fees, which stay as they were billed. */
@@ -70,10 +74,10 @@ export async function updateDrafts(
     lines.map((line, index) => {
       const row = lineRow(line)
       const id = ids.get(lineKey(invoiceId, row)) ?? row['id']
-      return { ...row, id, customer_id: customerId, invoice_id: invoiceId, position: firstPosition + index }
+      return { ...row, id, customer_id: customerId, document_id: invoiceId, position: firstPosition + index }
     }),
   )
-  await insertLineRows(transaction, organizationId, rows)
+  await insertLineRows(transaction, organizationId, { table: 'invoice_lines', rows })
   const totals = drafts.map((draft) => ({ id: draft.id, customer_id: draft.customerId, ...totalsRow(draft.totals) }))
   await sql`
     update invoices set subtotal_minor = draft.subtotal_minor, tax_minor = draft.tax_minor,
@@ -120,30 +124,36 @@ function lineKey(invoiceId: string, row: Record<string, unknown>): string {
   ])
 }
 
-async function insertLines(
+/** Where lines are kept, and which column names the document they are of. */
+const LINE_TABLES = { invoice_lines: 'invoice_id', credit_note_lines: 'credit_note_id' } as const
+
+type LineTable = keyof typeof LINE_TABLES
+
+/** Writes the lines of new documents, in their order. */
+export async function insertLines(
   transaction: OrganizationTransaction,
   organizationId: number,
-  drafts: readonly DraftInvoice[],
+  { table, documents }: { table: LineTable; documents: readonly Pick<DraftInvoice, 'id' | 'customerId' | 'lines'>[] },
 ): Promise<void> {
-  const rows = drafts.flatMap(({ id, customerId, lines }) =>
-    lines.map((line, position) => ({ customer_id: customerId, invoice_id: id, position, ...lineRow(line) })),
+  const rows = documents.flatMap(({ id, customerId, lines }) =>
+    lines.map((line, position) => ({ customer_id: customerId, document_id: id, position, ...lineRow(line) })),
   )
-  await insertLineRows(transaction, organizationId, rows)
+  await insertLineRows(transaction, organizationId, { table, rows })
 }
 
 async function insertLineRows(
   transaction: OrganizationTransaction,
   organizationId: number,
-  rows: readonly Record<string, unknown>[],
+  { table, rows }: { table: LineTable; rows: readonly Record<string, unknown>[] },
 ): Promise<void> {
   if (rows.length === 0) return
   await sql`
-    insert into invoice_lines (organization_id, customer_id, invoice_id, position, id, kind, description,
+    insert into ${sql.table(table)} (organization_id, customer_id, ${sql.ref(LINE_TABLES[table])}, position, id, kind, description,
       price_component_id, price_id, billable_metric_id, charge_model, charge_filter_id, grouped_by, period_start,
       period_end, units, events_count, unit_amount, amount, amount_minor, billed_days, period_days, steps, adjustments,
       corrects_invoice_id, corrected_kind)
     select ${organizationId}, line.* from json_to_recordset(${JSON.stringify(rows)}::json)
-      as line (customer_id integer, invoice_id uuid, position integer, id uuid, kind text, description text,
+      as line (customer_id integer, document_id uuid, position integer, id uuid, kind text, description text,
         price_component_id uuid, price_id uuid, billable_metric_id uuid, charge_model text, charge_filter_id uuid,
         grouped_by jsonb, period_start timestamptz, period_end timestamptz, units numeric, events_count bigint,
         unit_amount numeric, amount numeric, amount_minor numeric, billed_days integer, period_days integer, steps json,
@@ -165,6 +175,7 @@ function draftRow(draft: DraftInvoice): Record<string, unknown> {
     ...totalsRow(draft.totals),
     issued_at: draft.issuedAt,
     finalize_at: draft.finalizeAt,
+    corrects_invoice_id: draft.correctsInvoiceId ?? null,
   }
 }
 

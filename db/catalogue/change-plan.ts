@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
+import type { LateUsagePolicy } from '../../shared/invoicing/late-usage-policy.ts'
 import { definePlan, defineVersion } from '../../shared/plans/define-plan.ts'
 import type { PlanRequest, PlanTerms } from '../../shared/plans/plan-request.ts'
 import type { OrganizationTransaction } from '../connection.ts'
@@ -16,6 +17,8 @@ export type TermsChange = (sold: PlanTerms) => PlanTerms
 export interface PlanChange {
   readonly name: string | undefined
   readonly description: string | null | undefined
+  /** For running subscriptions as well: it is no part of the terms. */
+  readonly lateUsage: LateUsagePolicy | null | undefined
   readonly terms: TermsChange
 }
 
@@ -39,10 +42,14 @@ export async function changePlan(
   transaction: OrganizationTransaction,
   organizationId: number,
   code: string,
-  { name, description, terms }: PlanChange,
+  { name, description, lateUsage, terms }: PlanChange,
 ): Promise<Plan> {
   const plan = await lockPlan(transaction, organizationId, code)
-  const named = { name: name ?? plan.name, description: description === undefined ? plan.description : description }
+  const named = {
+    name: name ?? plan.name,
+    description: description === undefined ? plan.description : description,
+    lateUsage: lateUsage === undefined ? plan.lateUsage : lateUsage,
+  }
   const sold = termsOf(plan)
   const changed = terms(sold)
   if (!areSameTerms(sold, changed)) {
@@ -115,7 +122,7 @@ async function updateNames(
   transaction: OrganizationTransaction,
   organizationId: number,
   planId: string,
-  names: { readonly name: string; readonly description: string | null },
+  names: Pick<Plan, 'name' | 'description' | 'lateUsage'>,
 ): Promise<void> {
   await transaction
     .updateTable('plans')

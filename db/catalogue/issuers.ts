@@ -41,6 +41,7 @@ export interface IssuerChanges {
   readonly gracePeriodSeconds?: number
   readonly netPaymentTermDays?: number
   readonly invoiceNumberPrefix?: string
+  readonly creditNoteNumberPrefix?: string
 }
 
 export async function updateIssuer(

@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import { assert } from '../../shared/errors.ts'
+import type { LateUsagePolicy } from '../../shared/invoicing/late-usage-policy.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import type { Database } from '../schema.ts'
 
@@ -13,7 +14,8 @@ export async function requireOrganization(
   const organization = await transaction
     .selectFrom('organizations as o')
     .leftJoin('testClocks as c', 'c.organizationId', 'o.organizationId')
-    .select(['o.organizationId', 'o.id', 'o.name', 'o.currency', 'o.timeZone', 'o.createdAt', 'c.id as testClockId'])
+    .select(['o.organizationId', 'o.id', 'o.name', 'o.currency', 'o.timeZone', 'o.lateUsage', 'o.createdAt'])
+    .select('c.id as testClockId')
     .where('o.organizationId', '=', organizationId)
     .executeTakeFirst()
   assert(organization !== undefined, `organization ${organizationId} is gone while its key works`)
@@ -25,6 +27,7 @@ export interface OrganizationChanges {
   readonly name?: string
   readonly currency?: string
   readonly timeZone?: string
+  readonly lateUsage?: LateUsagePolicy
 }
 
 /** A new zone holds for what is created from now on; subscriptions keep the one they were created with. */

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
+import type { LateUsagePolicy } from '../../shared/invoicing/late-usage-policy.ts'
 import type { PlanDefinition } from '../../shared/plans/plan-definition.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
@@ -12,6 +13,8 @@ export interface Plan extends PlanVersion {
   readonly code: string
   readonly name: string
   readonly description: string | null
+  /** Null: what the organization says. */
+  readonly lateUsage: LateUsagePolicy | null
   readonly archivedAt: Temporal.Instant | null
   readonly createdAt: Temporal.Instant
   readonly updatedAt: Temporal.Instant
@@ -23,10 +26,10 @@ export async function insertPlan(
   organizationId: number,
   definition: PlanDefinition,
 ): Promise<Plan> {
-  const { code, name, description } = definition
+  const { code, name, description, lateUsage } = definition
   const plan = await transaction
     .insertInto('plans')
-    .values({ organizationId, code, name, description })
+    .values({ organizationId, code, name, description, lateUsage })
     .onConflict((conflict) => conflict.columns(['organizationId', 'code']).doNothing())
     .returning('id')
     .executeTakeFirst()
@@ -82,7 +85,7 @@ function selectPlans(transaction: OrganizationTransaction, organizationId: numbe
   return transaction
     .selectFrom('plans as p')
     .innerJoin('planVersions as v', (join) => join.onRef('v.planId', '=', 'p.id').on('v.id', '=', soldVersion()))
-    .select(['p.id', 'p.code', 'p.name', 'p.description', 'p.archivedAt', 'p.createdAt', 'p.updatedAt'])
+    .select(['p.id', 'p.code', 'p.name', 'p.description', 'p.lateUsage', 'p.archivedAt', 'p.createdAt', 'p.updatedAt'])
     .select(VERSION_COLUMNS)
     .where('p.organizationId', '=', organizationId)
 }

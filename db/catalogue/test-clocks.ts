@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
+import { reopenPeriodsOfTouched } from '../billing/reopened-periods.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
 import type { Database } from '../schema.ts'
@@ -64,6 +65,8 @@ export async function advanceTestClock(
   if (Temporal.Instant.compare(frozenTime, clock.frozenTime) <= 0) {
     throw new AppError('test_clock_backwards', `the test clock stands at ${clock.frozenTime}; it only moves forward`)
   }
+  // What was counted until now changed periods now, not at the new time.
+  await reopenPeriodsOfTouched(transaction, organizationId, { customerIds: 'all', reopenedAt: clock.frozenTime })
   const advanced = await transaction
     .updateTable('testClocks')
     .set({ frozenTime: frozenTime.toString(), status: 'advancing', updatedAt: sql`now()` })

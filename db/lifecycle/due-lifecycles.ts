@@ -1,4 +1,6 @@
 import { sql } from 'kysely'
+import { dueNotes } from '../billing/due-notes.ts'
+import { realNow } from '../clock.ts'
 import type { Connection } from '../connection.ts'
 
 /** Subscriptions with a start or an end that is due, over all organizations, a group per organization. */
@@ -29,6 +31,9 @@ export async function listSettledTestClocks(connection: Connection): Promise<{ o
       and not exists (select from subscriptions where subscriptions.organization_id = clock.organization_id
         and (next_lifecycle_at <= clock.frozen_time or next_billing_at <= clock.frozen_time))
       and not exists (select from invoices where invoices.organization_id = clock.organization_id
-        and invoices.status = 'draft' and finalize_at <= clock.frozen_time)`.execute(connection)
+        and invoices.status = 'draft' and finalize_at <= clock.frozen_time)
+      and not exists (select from (${dueNotes(realNow())}) note where note.organization_id = clock.organization_id)`.execute(
+    connection,
+  )
   return rows
 }

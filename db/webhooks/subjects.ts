@@ -24,6 +24,14 @@ export const SUBJECTS: Readonly<Record<string, LoadSubjects>> = {
   billable_metric: byId('billableMetrics', (transaction) =>
     transaction.selectFrom('billableMetrics').select(['id', 'code as billableMetricCode', 'name', 'aggregation']),
   ),
+  credit_note: byId('n', (transaction) =>
+    transaction
+      .selectFrom('creditNotes as n')
+      .innerJoin('customers as c', 'c.customerId', 'n.customerId')
+      .select(['n.id', 'n.number', 'n.reason', 'c.externalId as externalCustomerId', 'n.subscriptionId', 'n.invoiceId'])
+      .select(['n.currency', 'n.subtotalMinor as subtotalCents', 'n.taxMinor as taxCents'])
+      .select(['n.totalMinor as totalCents', 'n.issuedAt']),
+  ),
   customer: byId('customers', (transaction) =>
     transaction
       .selectFrom('customers')
@@ -36,7 +44,7 @@ export const SUBJECTS: Readonly<Record<string, LoadSubjects>> = {
       .selectFrom('invoices as i')
       .innerJoin('customers as c', 'c.customerId', 'i.customerId')
       .select(['i.id', 'i.number', 'i.status', 'i.kind', 'c.externalId as externalCustomerId', 'i.subscriptionId'])
-      .select(['i.currency', 'i.subtotalMinor as subtotalCents', 'i.taxMinor as taxCents'])
+      .select(['i.correctsInvoiceId', 'i.currency', 'i.subtotalMinor as subtotalCents', 'i.taxMinor as taxCents'])
       .select(['i.totalMinor as totalCents', 'i.periodStart', 'i.periodEnd', 'i.issuedAt', 'i.finalizedAt', 'i.dueAt']),
   ),
   plan: byId('plans', (transaction) =>

@@ -17,8 +17,8 @@ export type ChargeableMetrics = ReadonlyMap<string, ChargeableMetric>
 
 /** A plan with its first version. Throws as `defineVersion` does. */
 export function definePlan(request: PlanRequest, metrics: ChargeableMetrics): PlanDefinition {
-  const { code, name, description } = request
-  return { code, name, description, ...defineVersion(name, request, metrics) }
+  const { code, name, description, lateUsage } = request
+  return { code, name, description, lateUsage, ...defineVersion(name, request, metrics) }
 }
 
 /**

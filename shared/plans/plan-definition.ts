@@ -1,4 +1,5 @@
 import type { Interval, NamedInterval } from '../calendar/interval.ts'
+import type { LateUsagePolicy } from '../invoicing/late-usage-policy.ts'
 import type { ChargeModel } from '../pricing/charge-models.ts'
 import type { TrialKind, TrialUsage } from '../subscriptions/trial.ts'
 import type { FilterConditionRequest } from './plan-request.ts'
@@ -8,6 +9,8 @@ export interface PlanDefinition extends VersionDefinition {
   readonly code: string
   readonly name: string
   readonly description: string | null
+  /** Null: what the organization says. */
+  readonly lateUsage: LateUsagePolicy | null
 }
 
 /** A version of a plan to be created. */

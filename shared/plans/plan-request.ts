@@ -1,4 +1,5 @@
 import type { Interval, NamedInterval } from '../calendar/interval.ts'
+import type { LateUsagePolicy } from '../invoicing/late-usage-policy.ts'
 import type { ChargeModel } from '../pricing/charge-models.ts'
 import type { TrialKind, TrialUsage } from '../subscriptions/trial.ts'
 
@@ -7,6 +8,8 @@ export interface PlanRequest extends PlanTerms {
   readonly code: string
   readonly name: string
   readonly description: string | null
+  /** What becomes of late usage; null: what the organization says. */
+  readonly lateUsage: LateUsagePolicy | null
 }
 
 /** What a version of a plan fixes for those who subscribe to it. */

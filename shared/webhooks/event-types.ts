@@ -1,6 +1,7 @@
 /** What endpoints can hear of; each is the topic of an announcement in the outbox. */
 export const WEBHOOK_EVENT_TYPES = [
   'billable_metric.created',
+  'credit_note.issued',
   'customer.created',
   'customer.updated',
   'events.unprocessed',

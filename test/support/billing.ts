@@ -1,3 +1,4 @@
+import { listDueNotes } from '../../db/billing/due-notes.ts'
 import { listDueDrafts, listDueSubscriptions } from '../../db/billing/due-work.ts'
 import { finalizeDrafts } from '../../db/billing/finalize-drafts.ts'
 import { insertBillableMetric } from '../../db/catalogue/billable-metrics.ts'
@@ -19,6 +20,7 @@ import type { UsageEvent } from '../../shared/metering/usage-event.ts'
 import type { ChargeRequest, PlanRequest } from '../../shared/plans/plan-request.ts'
 import { aggregateEvents } from '../../workers/aggregate-usage/aggregate-events.ts'
 import { issueBills } from '../../workers/issue-invoices/issue-bills.ts'
+import { issueNotes } from '../../workers/issue-invoices/issue-notes.ts'
 import { applyTransitions } from '../../workers/run-lifecycle/apply-transitions.ts'
 import { createMeteringFixture, type MeteringFixture } from './metering.ts'
 import { usageEvent } from './usage-event.ts'
@@ -78,6 +80,7 @@ export async function createBillingFixture(frozenTime: string): Promise<BillingF
       const request: PlanRequest = {
         name: about.code,
         description: null,
+        lateUsage: null,
         interval: 'monthly',
         intervalName: 'monthly',
         amountMinor: 0n,
@@ -148,7 +151,9 @@ async function doWhatIsDue(
         finalizeDrafts(transaction, { organizationId, customerIds, invoiceIds: ids, onlyDue: true }),
       )
     }
-    if (lifecycles.length + bills.length + drafts.length === 0) break
+    const notes = await listDueNotes(connection, due)
+    for (const { ids } of notes) await within((transaction) => issueNotes(transaction, organizationId, ids))
+    if (lifecycles.length + bills.length + drafts.length + notes.length === 0) break
   }
   for (const { id } of await listSettledTestClocks(connection)) {
     await within((transaction) => markTestClockReady(transaction, organizationId, id))

@@ -1,3 +1,4 @@
+import { listDueNotes } from '../../db/billing/due-notes.ts'
 import { type DueBy, type DueChunk, listDueDrafts, listDueSubscriptions } from '../../db/billing/due-work.ts'
 import { realNow } from '../../db/clock.ts'
 import type { Connection } from '../../db/connection.ts'
@@ -33,7 +34,15 @@ export async function findDueWork(connection: Connection, producer: Producer): P
       `finalize-${occasion}-${hour}`,
     )
   }
-  return bills.length + drafts.length
+  const notes = await listDueNotes(connection, { now, limit: CHUNK })
+  for (const { organizationId, ids, occasion } of notes) {
+    await producer.enqueue(
+      'issue-invoices',
+      { task: 'note', organizationId, invoiceIds: [...ids] },
+      `note-${occasion}-${hour}`,
+    )
+  }
+  return bills.length + drafts.length + notes.length
 }
 
 interface DueWork {

@@ -1,13 +1,14 @@
 import { finalizeDrafts } from '../../db/billing/finalize-drafts.ts'
-import { setDraftAside, setSubscriptionAside } from '../../db/billing/set-aside.ts'
+import { setDraftAside, setNoteAside, setSubscriptionAside } from '../../db/billing/set-aside.ts'
 import { realNow } from '../../db/clock.ts'
 import { withOrganization } from '../../db/connection.ts'
 import { defineWorker } from '../worker-definition.ts'
 import { eachOrBisect } from './each-or-bisect.ts'
 import { findDueWork } from './find-due-work.ts'
 import { issueBills } from './issue-bills.ts'
+import { issueNotes } from './issue-notes.ts'
 
-/** Finds what is due, bills chunks of subscriptions, and finalizes drafts when their grace period is over. */
+/** Finds what is due, bills chunks of subscriptions, finalizes drafts when their grace is over, and issues notes. */
 export const issueInvoices = defineWorker({
   queue: 'issue-invoices',
   concurrency: 2,
@@ -27,6 +28,19 @@ export const issueInvoices = defineWorker({
             (id) => setSubscriptionAside(connection, { organizationId, id, failedAt: realNow() }),
           )
           return { organizationId, subscriptions: subscriptionIds.length, invoices }
+        }
+        case 'note': {
+          const { organizationId, invoiceIds } = payload
+          const notes = await eachOrBisect(
+            invoiceIds,
+            log,
+            (ids) =>
+              withOrganization(connection, organizationId, (transaction) =>
+                issueNotes(transaction, organizationId, ids),
+              ),
+            (invoiceId) => setNoteAside(connection, { organizationId, invoiceId, failedAt: realNow() }),
+          )
+          return { organizationId, notes }
         }
         case 'finalize': {
           const { organizationId, customerIds, invoiceIds } = payload

@@ -21,6 +21,7 @@ describe('organization and issuers', () => {
       name: 'Acme',
       currency: 'USD',
       time_zone: 'UTC',
+      late_usage: 'next_invoice',
       test_clock: null,
       created_at: TIME,
     }
@@ -49,6 +50,7 @@ describe('organization and issuers', () => {
       grace_period_seconds: 3600,
       net_payment_term_days: 0,
       invoice_number_prefix: 'INV-',
+      credit_note_number_prefix: 'CN-',
       created_at: TIME,
       updated_at: TIME,
     }

@@ -66,6 +66,7 @@ describe('the page "Create plan"', () => {
       pay_in_advance: 'boolean default=false',
       trial_kind: 'string default="free"',
       trial_usage: 'string default="billed"',
+      late_usage: 'string or null',
       interval_count: 'integer or null',
       interval_unit: 'string or null',
     })
@@ -110,6 +111,7 @@ describe('the page "Create plan"', () => {
       pay_in_advance: 'required boolean',
       trial_kind: 'required string',
       trial_usage: 'required string',
+      late_usage: 'required string or null',
       archived_at: 'required string format="date-time" or null',
     })
     expect(fields('ChargeOutput')).toEqual({

@@ -57,6 +57,7 @@ describe('creating a plan', () => {
       trial_period_days: 0,
       trial_kind: 'free',
       trial_usage: 'billed',
+      late_usage: null,
       pay_in_advance: false,
       charges: [],
       archived_at: null,
@@ -77,6 +78,7 @@ describe('creating a plan', () => {
       trial_period_days: 14,
       trial_kind: 'paid',
       trial_usage: 'free',
+      late_usage: 'note',
       pay_in_advance: true,
       charges: [],
     }

@@ -1,0 +1,76 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Connection, OrganizationTransaction } from '../connection.ts'
+import { list } from '../list.ts'
+import { lateUsageOf } from './late-usage-policy.ts'
+import type { TakenPeriod } from './taken-periods.ts'
+
+/** Reopened periods of one organization that are due for a note, by their invoices. */
+export interface DueNotes {
+  readonly organizationId: number
+  readonly ids: readonly string[]
+  /** Changes when they become due again. */
+  readonly occasion: string
+}
+
+/** A period that gets a note, and who issues it when. */
+export interface NotedPeriod extends TakenPeriod {
+  readonly issuerId: string
+  readonly currency: string
+  readonly dueAt: Temporal.Instant
+}
+
+// What failed by itself is tried anew after this time; its job retries it before.
+const SET_ASIDE_SECONDS = 3600
+
+/** Periods whose note is due, over all organizations, a chunk per organization. */
+export async function listDueNotes(
+  connection: Connection,
+  { now, limit }: { now: Temporal.Instant; limit: number },
+): Promise<DueNotes[]> {
+  const { rows } = await sql<DueNotes>`
+    select organization_id, array_agg(invoice_id order by invoice_id) as ids,
+      md5(string_agg(invoice_id || '@' || due_at, ',' order by invoice_id)) as occasion
+    from (select * from (${dueNotes(now)}) due
+          where billing_failed_at is null
+            or billing_failed_at <= ${now.toString()}::timestamptz - make_interval(secs => ${SET_ASIDE_SECONDS})
+          order by due_at limit ${limit}) due
+    group by organization_id`.execute(connection)
+  return rows
+}
+
+/** Takes the marks of those of the periods that are still due, before anything is rated; oldest first. */
+export async function takeDueNotes(
+  transaction: OrganizationTransaction,
+  { now, invoiceIds }: { now: Temporal.Instant; invoiceIds: readonly string[] },
+): Promise<NotedPeriod[]> {
+  const { rows } = await sql<NotedPeriod>`
+    with due as (select * from (${dueNotes(now)}) due where invoice_id = any(${list(invoiceIds)}::uuid[])),
+    taken as (
+      delete from reopened_periods period using due
+      where period.customer_id = due.customer_id and period.invoice_id = due.invoice_id
+      returning period.invoice_id)
+    select due.* from due join taken using (invoice_id) order by due_at, period_start, invoice_id`.execute(transaction)
+  return rows
+}
+
+/**
+ * Reopened periods that no next invoice will bill, because of the policy or because there is none, and that have waited for
+ * more late usage as long as a draft does. While a metric is being counted anew they wait for it.
+ */
+export function dueNotes(now: Temporal.Instant): RawBuilder<unknown> {
+  const dueAt = sql`period.reopened_at + make_interval(secs => issuer.grace_period_seconds)`
+  return sql`
+    select period.organization_id, period.customer_id, period.invoice_id, period.subscription_id, period.reopened_at,
+      period.billing_failed_at, invoice.period_start, invoice.period_end, invoice.time_zone, invoice.issuer_id,
+      invoice.currency, ${dueAt} as due_at
+    from reopened_periods period
+    join invoices invoice on invoice.customer_id = period.customer_id and invoice.id = period.invoice_id
+    join subscriptions subscription on subscription.id = period.subscription_id
+    join issuers issuer on issuer.id = invoice.issuer_id
+    left join test_clocks clock on clock.organization_id = period.organization_id
+    where invoice.status = 'finalized' and ${dueAt} <= coalesce(clock.frozen_time, ${now.toString()}::timestamptz)
+      and (${lateUsageOf('subscription')} = 'note' or (subscription.next_billing_at is null and not exists (
+        select from invoices draft where draft.subscription_id = subscription.id and draft.status = 'draft')))
+      and not exists (select from billable_metrics metric
+        where metric.organization_id = period.organization_id and metric.rebuild_cursor is not null)`
+}
