@@ -10,6 +10,8 @@ declare module 'fastify' {
     organizationId: number
     /** The customer that the key speaks for; null where it speaks for the whole organization. */
     keyCustomerId: string | null
+    /** The id of the key; empty where none is asked for. */
+    apiKeyId: string
   }
 }
 
@@ -41,6 +43,7 @@ export class Authenticator {
     requireScope(holder, request.method, request.routeOptions.url)
     request.organizationId = holder.organizationId
     request.keyCustomerId = holder.externalCustomerId
+    request.apiKeyId = holder.apiKeyId
   }
 
   #cached(hash: Buffer): CachedHolder | undefined {

@@ -17,6 +17,7 @@ import { creditNoteRoutes } from './routes/credit-notes.ts'
 import { currentUsageRoutes } from './routes/current-usage.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { eventBatchRoutes } from './routes/event-batches.ts'
+import { eventCorrectionRoutes } from './routes/event-corrections.ts'
 import { eventListRoutes } from './routes/event-lists.ts'
 import { eventProducerRoutes } from './routes/event-producers.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -57,6 +58,7 @@ const ROUTES: readonly Routes[] = [
   eventBatchRoutes,
   feeEstimateRoutes,
   eventListRoutes,
+  eventCorrectionRoutes,
   eventProducerRoutes,
   usageRoutes,
   unprocessedEventRoutes,
@@ -87,6 +89,7 @@ export async function createServer(context: ApiContext, logger: FastifyBaseLogge
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
   server.decorateRequest('organizationId', 0)
   server.decorateRequest('keyCustomerId', null)
+  server.decorateRequest('apiKeyId', '')
   registerErrors(server)
   registerJsonBody(server)
   registerDecompression(server)

@@ -41,6 +41,8 @@ export type TransactionStatus = 'pending' | 'posted' | 'recorded'
 /** Why nothing is sent to an endpoint: its owner said so, it answered that it is gone, or it failed for days. */
 export type WebhookDisabledReason = 'requested' | 'gone' | 'failing'
 export type WebhookDeliveryStatus = 'pending' | 'sending' | 'delivered' | 'failed'
+/** What a correction does to an event: it counts no more, or as another. */
+export type CorrectionKind = 'void' | 'amend'
 export type UnprocessedReason =
   | 'customer_not_found'
   | 'metric_not_found'
@@ -251,7 +253,21 @@ export interface Database {
     amountMinor: string | null
     properties: JSONColumnType<Record<string, unknown>, string, string>
   }
-  eventKeys: OfOrganization & { customerId: number; eventKey: string; contentHash: BigInteger }
+  eventKeys: OfOrganization & { customerId: number; eventKey: string; contentHash: BigInteger; timestamp: Instant }
+  eventCorrections: OfOrganization & {
+    customerId: number
+    identity: string
+    revision: number
+    id: GeneratedId
+    eventKey: string
+    timestamp: Instant
+    kind: CorrectionKind
+    reason: string
+    replacementKey: string | null
+    replacementTimestamp: NullableInstant
+    apiKeyId: string
+    createdAt: DefaultedInstant
+  }
   eventProducers: OfOrganization & {
     id: GeneratedId
     producerId: string

@@ -8,6 +8,7 @@ import { inOrganization, type Routes } from '../context.ts'
 import { decodeCursor, encodeCursor, invalidCursor, PAGE_QUERY, pageRequest } from '../paging.ts'
 import { failures } from '../schemas/common.ts'
 import { EventBacklog, UsageEventList } from '../schemas/event.ts'
+import { eventStatus, madeCorrectionView } from '../schemas/made-correction.ts'
 
 /** What came in, and what waits. */
 export const eventListRoutes: Routes = async (server, { context }) => {
@@ -19,7 +20,7 @@ export const eventListRoutes: Routes = async (server, { context }) => {
       schema: {
         operationId: 'listEvents',
         summary: 'List the events of a customer',
-        description: 'As they were accepted, latest first.',
+        description: 'As they were accepted, latest first; what an amendment put in the place of one stands beside it.',
         tags: ['Events'],
         querystring: Type.Object({
           external_customer_id: Type.String({ minLength: 1, maxLength: 255 }),
@@ -89,5 +90,8 @@ function eventView(event: ListedUsageEvent, externalCustomerId: string) {
     received_at: event.receivedAt.toString(),
     precise_total_amount_cents: event.amountMinor === null ? null : decimal(event.amountMinor).toFixed(),
     properties: event.properties,
+    revision: event.revision,
+    status: eventStatus(event.correction),
+    correction: event.correction && madeCorrectionView(event.correction),
   }
 }

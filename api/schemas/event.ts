@@ -11,6 +11,7 @@ import {
   Time,
   Uuid,
 } from './common.ts'
+import { MadeCorrection } from './made-correction.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 255 })
 
@@ -120,6 +121,11 @@ export const UsageEventList = ListOf(
     received_at: Time,
     precise_total_amount_cents: Nullable(Decimal),
     properties: JsonObject,
+    revision: Type.Integer({ description: '1 is what was sent; each amendment adds one.' }),
+    status: Choice(['live', 'voided', 'amended'], {
+      description: 'live: it counts. amended: the next revision counts in its place.',
+    }),
+    correction: Nullable(MadeCorrection),
   }),
 )
 

@@ -1,4 +1,3 @@
-import type { PoolClient } from 'pg'
 import { assert } from '../../shared/errors.ts'
 import {
   type CountedEvent,
@@ -9,6 +8,7 @@ import {
   type UnusableEvent,
 } from '../../shared/metering/count-event.ts'
 import { RollupDeltas } from '../../shared/metering/rollup.ts'
+import type { Statements } from '../statements.ts'
 import { mergeRollups } from './rollups.ts'
 import { requireSeries, type SeriesIdentity } from './series.ts'
 import type { StoredUsageEvent } from './usage-events.ts'
@@ -18,23 +18,39 @@ export interface Unusable<Event> extends UnusableEvent {
   readonly event: Event
 }
 
+/** What an event added to a metric when it was counted. */
+export interface CountedContribution {
+  readonly event: StoredUsageEvent
+  readonly metric: CountedMetric
+  readonly value: string
+}
+
 /**
- * Counts events for the metrics that read them and adds them to the rollups; series that do not exist are created. It
- * is the caller's matter that every event is counted once. Answers with what was unusable.
+ * Counts events for the metrics that read them and adds them to the rollups; series that do not exist are created. What is
+ * withdrawn leaves their counts and sums with the same locks; `restoreExtremes` does the rest. It is the caller's matter
+ * that every event is counted once. Answers with what was unusable.
  */
 export async function countEvents<Event extends StoredUsageEvent>(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
-  { events, metrics }: { events: readonly Event[]; metrics: ReadonlyMap<string, readonly CountedMetric[]> },
+  {
+    events,
+    metrics,
+    withdrawn = [],
+  }: {
+    events: readonly Event[]
+    metrics: ReadonlyMap<string, readonly CountedMetric[]>
+    withdrawn?: readonly CountedContribution[]
+  },
 ): Promise<Unusable<Event>[]> {
   const counted = events.map((event) => ({ event, ...countEvent(event.event, metrics.get(event.event.code) ?? []) }))
   const values = counted.flatMap(({ event, contributions }) => contributions.map((value) => valueOf(event, value)))
-  const seriesIds = await resolveSeries(client, organizationId, values)
+  const withdrawnValues = withdrawn.map(({ event, ...value }) => valueOf(event, value))
+  const seriesIds = await resolveSeries(client, organizationId, [...values, ...withdrawnValues])
   const deltas = new RollupDeltas()
-  for (const { key, contribution } of values) {
-    const seriesId = seriesIds.get(key)
-    assert(seriesId !== undefined, 'a series was not created')
-    deltas.add({ ...contribution, seriesId })
+  for (const { key, contribution } of values) deltas.add({ ...contribution, seriesId: requireId(seriesIds, key) })
+  for (const { key, contribution } of withdrawnValues) {
+    deltas.withdraw({ ...contribution, seriesId: requireId(seriesIds, key) })
   }
   await mergeRollups(client, organizationId, deltas.sorted())
   return counted.flatMap(({ event, unusable }) => unusable.map((reason) => ({ event, ...reason })))
@@ -46,15 +62,20 @@ interface Value {
   readonly contribution: Omit<Parameters<RollupDeltas['add']>[0], 'seriesId'>
 }
 
-function valueOf(stored: StoredUsageEvent, { metric, value }: CountedEvent['contributions'][number]): Value {
-  const { customerId, event, arrival } = stored
-  const series = {
+/** The series that an event adds to for a metric. */
+export function seriesOf({ customerId, event }: StoredUsageEvent, metric: CountedMetric): SeriesIdentity {
+  return {
     customerId,
     metricId: metric.id,
     externalSubscriptionId: event.externalSubscriptionId,
     generation: metric.generation,
     dimensions: metric.dimensionKeys.length === 0 ? NO_DIMENSIONS : dimensionsOf(event, metric),
   }
+}
+
+function valueOf(stored: StoredUsageEvent, { metric, value }: CountedEvent['contributions'][number]): Value {
+  const { customerId, event, arrival } = stored
+  const series = seriesOf(stored, metric)
   const { timestampMicros } = event
   // A distinct count's value is an item, not a number; only that there was one is added up.
   const added = metric.aggregation === 'unique_count' ? '1' : value
@@ -69,8 +90,14 @@ function seriesKey({ customerId, metricId, externalSubscriptionId, dimensions }:
   return `${customerId}/${metricId}/${dimensions === NO_DIMENSIONS ? '' : JSON.stringify(dimensions)}/${subscription}`
 }
 
+function requireId(seriesIds: ReadonlyMap<string, string>, key: string): string {
+  const seriesId = seriesIds.get(key)
+  assert(seriesId !== undefined, 'a series was not created')
+  return seriesId
+}
+
 async function resolveSeries(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
   values: readonly Value[],
 ): Promise<ReadonlyMap<string, string>> {

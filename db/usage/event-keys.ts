@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg'
+import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import { copyLines } from '../copy.ts'
 
 /** The identity of an event and the hash of its content. */
@@ -7,6 +8,8 @@ export interface EventKey {
   /** 32 hexadecimal digits. */
   readonly eventKey: string
   readonly contentHash: bigint
+  /** When the event was, in microseconds since the epoch: where its row is found. */
+  readonly timestampMicros: number
 }
 
 const UNIQUE_VIOLATION = '23505'
@@ -26,8 +29,11 @@ export async function claimEventKeys(
   try {
     await copyLines(
       client,
-      'event_keys (customer_id, event_key, organization_id, content_hash)',
-      keys.map((key) => `${key.customerId}\t${key.eventKey}\t${organizationId}\t${key.contentHash}`),
+      'event_keys (customer_id, event_key, organization_id, content_hash, "timestamp")',
+      keys.map(
+        ({ customerId, eventKey, contentHash, timestampMicros }) =>
+          `${customerId}\t${eventKey}\t${organizationId}\t${contentHash}\t${isoOfMicros(timestampMicros)}`,
+      ),
     )
     await client.query('release savepoint claim_event_keys')
     return new Set(keys.keys())
@@ -44,13 +50,14 @@ async function claimWithConflicts(
   keys: readonly EventKey[],
 ): Promise<ReadonlySet<number>> {
   const { rows } = await client.query<{ customer_id: number; event_key: string }>(
-    `insert into event_keys (customer_id, event_key, organization_id, content_hash)
-     select customer_id, event_key, $1, content_hash
-     from unnest($2::integer[], $3::uuid[], $4::bigint[]) as claimed (customer_id, event_key, content_hash)
+    `insert into event_keys (customer_id, event_key, organization_id, content_hash, "timestamp")
+     select customer_id, event_key, $1, content_hash, at
+     from unnest($2::integer[], $3::uuid[], $4::bigint[], $5::timestamptz[])
+       as claimed (customer_id, event_key, content_hash, at)
      order by customer_id, event_key
      on conflict do nothing
      returning customer_id, event_key`,
-    [organizationId, ...columnsOf(keys)],
+    [organizationId, ...columnsOf(keys), keys.map((key) => isoOfMicros(key.timestampMicros))],
   )
   const claimed = new Set(rows.map((row) => `${row.customer_id}/${row.event_key.replaceAll('-', '')}`))
   return new Set(

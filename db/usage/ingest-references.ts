@@ -1,6 +1,6 @@
-import type { PoolClient } from 'pg'
 import type { CountedMetric } from '../../shared/metering/count-event.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
+import type { Statements } from '../statements.ts'
 import { COUNTED_METRIC_COLUMNS } from './counted-metric-columns.ts'
 import { ARRIVALS_PER_TRANSACTION, COUNTING_LOCK } from './counting-lock.ts'
 
@@ -12,7 +12,7 @@ export interface CustomerReference {
 
 /** The customers that events name, by external id; names seen for the first time get their row here. */
 export async function requireCustomerReferences(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
   externalIds: readonly string[],
 ): Promise<ReadonlyMap<string, CustomerReference>> {
@@ -29,7 +29,7 @@ export async function requireCustomerReferences(
 }
 
 async function findCustomerReferences(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
   externalIds: readonly string[],
 ): Promise<Map<string, CustomerReference>> {
@@ -47,7 +47,7 @@ async function findCustomerReferences(
  * arrived before the metric, by its rebuild.
  */
 export async function openCounting(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
 ): Promise<{ metrics: ReadonlyMap<string, readonly CountedMetric[]>; firstArrival: bigint }> {
   await client.query('select pg_advisory_xact_lock_shared($1, $2)', [COUNTING_LOCK, organizationId])
@@ -58,7 +58,7 @@ export async function openCounting(
 
 /** The metrics of an organization by the code of the events they read. */
 async function listMetricsByEventCode(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
 ): Promise<ReadonlyMap<string, readonly CountedMetric[]>> {
   const { rows } = await client.query<CountedMetric>(
@@ -71,7 +71,7 @@ async function listMetricsByEventCode(
 
 /** Which of the subscriptions that events name do not exist for their customer, by position. */
 export async function findUnknownSubscriptions(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
   named: readonly { readonly customerId: number; readonly externalSubscriptionId: string }[],
 ): Promise<ReadonlySet<number>> {
@@ -89,7 +89,7 @@ export async function findUnknownSubscriptions(
 
 /** Marks customers whose charges no longer tell what they have used, with the earliest time whose usage has changed. */
 export async function touchCustomers(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
   /** Microseconds since the epoch, by customer. */
   earliestMicros: ReadonlyMap<number, number>,

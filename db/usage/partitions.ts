@@ -1,7 +1,6 @@
+import { sql } from 'kysely'
 import type { Pool } from 'pg'
-
-// Creating a partition waits for running inserts, and two creations of one month must not race.
-const PARTITION_LOCK = 7_282_533_702
+import type { Connection } from '../connection.ts'
 
 const DAY_MICROS = 86_400_000_000
 
@@ -14,14 +13,14 @@ export function monthsOfMicros(timestampsMicros: Iterable<number>): ReadonlySet<
 
 /** Creates the partitions of raw events for the months; those that exist stay as they are. */
 export async function ensureUsagePartitions(pool: Pool, months: Iterable<string>): Promise<void> {
-  for (const month of months) {
-    const [year = 0, monthNumber = 0] = month.split('_').map(Number)
-    const start = new Date(Date.UTC(year, monthNumber - 1)).toISOString()
-    const end = new Date(Date.UTC(year, monthNumber)).toISOString()
-    await pool.query(`
-      do $$ begin
-        perform pg_advisory_xact_lock(${PARTITION_LOCK});
-        create table if not exists usage_events_${month} partition of usage_events for values from ('${start}') to ('${end}');
-      end $$`)
-  }
+  for (const month of months) await pool.query('select ensure_usage_partition($1)', [firstDayOf(month)])
+}
+
+/** The same for the month of one time, in a transaction of its own. */
+export async function ensureUsagePartitionAt(connection: Connection, at: Temporal.Instant): Promise<void> {
+  await sql`select ensure_usage_partition(${at.toString()}::timestamptz::date)`.execute(connection)
+}
+
+function firstDayOf(month: string): string {
+  return `${month.replace('_', '-')}-01`
 }

@@ -37,7 +37,7 @@ export async function readEvents(
                 ${list(ranges.map((range) => isoOfMicros(range.endMicros)))}::timestamptz[])
       as asked (position, customer_id, event_code, external_subscription_id, range_start, range_end)
     cross join lateral (
-      select "timestamp", arrival, amount_minor, properties from usage_events
+      select "timestamp", arrival, amount_minor, properties from live_usage_events
       where customer_id = asked.customer_id and "timestamp" >= asked.range_start and "timestamp" < asked.range_end
         and organization_id = ${organizationId} and code = asked.event_code
         and external_subscription_id is not distinct from asked.external_subscription_id

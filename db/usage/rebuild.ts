@@ -61,7 +61,7 @@ export async function listEventsToRebuild(
   const { rows } = await client.query<EventRow>(
     `select event_key, "timestamp", received_at, arrival, code, source, transaction_id, external_subscription_id,
        amount_minor::text as amount_minor, properties::text as properties
-     from usage_events
+     from live_usage_events
      where organization_id = $1 and customer_id = $2 and code = $3 and arrival < $4
        and ("timestamp", arrival) > (coalesce($5::timestamptz, '-infinity'), coalesce($6::bigint, -1))
      order by "timestamp", arrival limit $7`,

@@ -54,7 +54,7 @@ export async function lockUncountedEvents(
        event.transaction_id, event.external_subscription_id, event.amount_minor, event.properties::text as properties
      from (select distinct customer_id, event_key, at
            from unnest($2::integer[], $3::uuid[], $4::timestamptz[]) as held (customer_id, event_key, at)) held
-     join usage_events event on event.customer_id = held.customer_id and event."timestamp" = held.at
+     join live_usage_events event on event.customer_id = held.customer_id and event."timestamp" = held.at
        and event.event_key = held.event_key
      where event.organization_id = $1
      order by event.customer_id, event.event_key`,

@@ -1,10 +1,10 @@
-import type { PoolClient } from 'pg'
 import type { RollupDelta } from '../../shared/metering/rollup.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
+import type { Statements } from '../statements.ts'
 
 /** Adds what a batch counted to the rollups. Deltas must be sorted by their key. */
 export async function mergeRollups(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
   deltas: readonly RollupDelta[],
 ): Promise<void> {

@@ -1,5 +1,5 @@
-import type { PoolClient } from 'pg'
 import { assert } from '../../shared/errors.ts'
+import type { Statements } from '../statements.ts'
 
 /** What a series is told apart by. */
 export interface SeriesIdentity {
@@ -12,7 +12,7 @@ export interface SeriesIdentity {
 
 /** The ids of series, in the order given; those that did not exist are created. */
 export async function requireSeries(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
   identities: readonly SeriesIdentity[],
 ): Promise<readonly string[]> {
@@ -30,7 +30,7 @@ export async function requireSeries(
 
 /** The ids of series, in the order given; undefined for those that do not exist. */
 async function findSeries(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
   identities: readonly SeriesIdentity[],
 ): Promise<(string | undefined)[]> {
@@ -57,7 +57,7 @@ async function findSeries(
 }
 
 async function createSeries(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
   identities: readonly SeriesIdentity[],
 ): Promise<void> {

@@ -1,6 +1,6 @@
-import type { PoolClient } from 'pg'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import type { UnprocessedReason } from '../schema.ts'
+import type { Statements } from '../statements.ts'
 
 /** Why one event does not count for one metric, or at all. */
 export interface UnprocessedEvent {
@@ -19,7 +19,7 @@ export interface UnprocessedEvent {
  * it is added to what will be announced.
  */
 export async function insertUnprocessedEvents(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
   rows: readonly UnprocessedEvent[],
 ): Promise<void> {

@@ -37,6 +37,19 @@ export const SUBJECTS: Readonly<Record<string, LoadSubjects>> = {
       .selectFrom('customers')
       .select(['id', 'externalId as externalCustomerId', 'name', 'currency', 'timeZone']),
   ),
+  event_correction: byId('r', (transaction) =>
+    transaction
+      .selectFrom('eventCorrections as r')
+      .innerJoin('usageEvents as e', (join) =>
+        join
+          .onRef('e.customerId', '=', 'r.customerId')
+          .onRef('e.timestamp', '=', 'r.timestamp')
+          .onRef('e.eventKey', '=', 'r.eventKey'),
+      )
+      .innerJoin('customers as c', 'c.customerId', 'r.customerId')
+      .select(['r.id', 'r.kind', 'r.reason', 'e.transactionId', 'e.source', 'e.code'])
+      .select(['c.externalId as externalCustomerId', 'r.timestamp', 'r.replacementTimestamp']),
+  ),
   events: (transaction, organizationId, reasons) =>
     Promise.all(reasons.map((reason) => unprocessedSample(transaction, organizationId, reason as UnprocessedReason))),
   invoice: byId('i', (transaction) =>

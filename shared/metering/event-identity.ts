@@ -8,6 +8,18 @@ export function eventKey(event: Pick<UsageEvent, 'source' | 'transactionId'>): s
   return hash('sha256', `${event.source.length}:${event.source}${event.transactionId}`).slice(0, 32)
 }
 
+/**
+ * The key of the row that an amendment puts in the place of another: the same event, told apart by its revision, which is 2
+ * for the first amendment. What was sent has revision 1 and the event's own key.
+ */
+export function revisionKey(
+  { source, transactionId }: Pick<UsageEvent, 'source' | 'transactionId'>,
+  revision: number,
+): string {
+  // An event's own key is a hash of text that begins with a digit.
+  return hash('sha256', `revision ${revision} of ${source.length}:${source}${transactionId}`).slice(0, 32)
+}
+
 /** 64 bits, as a signed integer, that tell a resend of an event from another event under the same identity. */
 export function contentHash(event: UsageEvent): bigint {
   const time = event.timedByServer ? null : event.timestampMicros

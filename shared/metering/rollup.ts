@@ -48,13 +48,29 @@ export class RollupDeltas {
   readonly #series = new Map<string, Series>()
 
   add(contribution: RollupContribution): void {
-    const { customerId, seriesId, timestampMicros } = contribution
+    this.#addCell(contribution, cellOf(contribution))
+  }
+
+  /** Takes what was counted off count and sums. Whether it was the largest, smallest or latest no delta can tell. */
+  withdraw(contribution: RollupContribution): void {
+    const { eventsCount, sum, timeSum } = cellOf(contribution)
+    this.#addCell(contribution, {
+      eventsCount: -eventsCount,
+      sum: typeof sum === 'number' ? 0 - sum : sum.negated(),
+      max: null,
+      min: null,
+      timeSum: timeSum?.negated() ?? null,
+      latest: null,
+    })
+  }
+
+  #addCell({ customerId, seriesId, timestampMicros }: RollupContribution, cell: Cell): void {
     let series = this.#series.get(seriesId)
     if (series === undefined) {
       series = { customerId, seriesId, cells: new Map() }
       this.#series.set(seriesId, series)
     }
-    addTo(series.cells, bucketOf(QUARTER_HOUR, timestampMicros), cellOf(contribution))
+    addTo(series.cells, bucketOf(QUARTER_HOUR, timestampMicros), cell)
   }
 
   /** Sorted by their key, so that transactions which touch the same rows lock them in the same order. */
@@ -110,10 +126,10 @@ function addTo(cells: Map<number, Cell>, bucket: number, added: Cell): void {
   }
   cell.eventsCount += added.eventsCount
   cell.sum = plus(cell.sum, added.sum)
-  if (cell.max !== null && added.max !== null) cell.max = Exact.max(cell.max, added.max)
-  if (cell.min !== null && added.min !== null) cell.min = Exact.min(cell.min, added.min)
+  if (added.max !== null) cell.max = cell.max === null ? added.max : Exact.max(cell.max, added.max)
+  if (added.min !== null) cell.min = cell.min === null ? added.min : Exact.min(cell.min, added.min)
   if (cell.timeSum !== null && added.timeSum !== null) cell.timeSum = cell.timeSum.plus(added.timeSum)
-  if (cell.latest !== null && added.latest !== null) cell.latest = laterValue(cell.latest, added.latest)
+  if (added.latest !== null) cell.latest = cell.latest === null ? added.latest : laterValue(cell.latest, added.latest)
 }
 
 // Sums of safe integers are exact doubles as long as they stay safe; everything else goes through decimals.

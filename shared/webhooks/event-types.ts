@@ -4,6 +4,7 @@ export const WEBHOOK_EVENT_TYPES = [
   'credit_note.issued',
   'customer.created',
   'customer.updated',
+  'event_correction.created',
   'events.unprocessed',
   'invoice.created',
   'invoice.finalized',

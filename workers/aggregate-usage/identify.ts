@@ -25,6 +25,7 @@ export function attachCustomers(
       ...customer,
       eventKey: eventKey(event),
       contentHash: contentHash(event),
+      timestampMicros: event.timestampMicros,
     }
   })
 }

@@ -12,7 +12,7 @@ export async function closeReportRange(
 ): Promise<InstantRange | undefined> {
   if (start !== null && end !== null) return { start, end }
   const { rows } = await sql<{ first: Temporal.Instant | null; last: Temporal.Instant | null }>`
-    select min("timestamp") as first, max("timestamp") as last from usage_events
+    select min("timestamp") as first, max("timestamp") as last from live_usage_events
     where organization_id = ${organizationId} and code = ${metric.eventCode}
       and "timestamp" >= coalesce(${start?.toString() ?? null}::timestamptz, '-infinity')
       and "timestamp" < coalesce(${end?.toString() ?? null}::timestamptz, 'infinity')

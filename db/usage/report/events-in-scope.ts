@@ -40,7 +40,7 @@ export function eventsInScope(
       ${grouping.bySubscription ? SUBSCRIPTION : sql`null::text`} as external_subscription_id,
       array[${sql.join(grouping.properties.map((name) => propertyTextSql(PROPERTIES, name)))}]::text[] as groups,
       raw."timestamp", raw.arrival, raw.amount_minor, raw.properties
-    from usage_events raw ${needsSubscription ? attributionSql(organizationId, metric.id) : sql``}
+    from live_usage_events raw ${needsSubscription ? attributionSql(organizationId, metric.id) : sql``}
     where ${sql.join(conditions, sql` and `)}) event`
 }
 
