@@ -6,7 +6,7 @@ export type ImportGraph = ReadonlyMap<string, readonly string[]>
 
 const SPECIFIER =
   /^\s*(?:import|export)\b[^'"]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm
-const IGNORED = new Set(['node_modules', 'coverage'])
+const IGNORED = new Set(['node_modules', 'coverage', 'dist'])
 
 /** Reads the imports, types included, of all TypeScript files of the project. */
 export function readImportGraph(folder: string): ImportGraph {

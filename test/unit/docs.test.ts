@@ -10,7 +10,7 @@ import { CHARGE_MODELS } from '../../shared/pricing/charge-models.ts'
 import { WEBHOOK_EVENT_TYPES } from '../../shared/webhooks/event-types.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const SOURCE_FOLDERS = ['api', 'cli', 'db', 'queues', 'shared', 'workers']
+const SOURCE_FOLDERS = ['api', 'cli', 'client/src', 'db', 'queues', 'shared', 'workers']
 
 const pages = new Map([...listFiles('docs', /\.md$/), ...listRootPages()].map((path) => [path, read(path)]))
 const sources = SOURCE_FOLDERS.flatMap((folder) => listFiles(folder, /\.(ts|mjs|sql)$/)).map(read)
@@ -152,7 +152,7 @@ describe('what is documented', () => {
 
   test('every file that is named in backticks exists', () => {
     const missing = [...pages].flatMap(([path, text]) =>
-      [...text.matchAll(/`((?:api|cli|db|queues|shared|test|workers)\/[^`\s]*)`/g)]
+      [...text.matchAll(/`((?:api|cli|client\/src|db|queues|shared|test|workers)\/[^`\s]*)`/g)]
         .map((match) => match[1] ?? '')
         .filter((named) => !named.includes('<') && !existsSync(join(ROOT, named)))
         .map((named) => `${path}: ${named}`),

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto'
+import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { ClientError } from '../client-error.ts'
+import { readIfThere } from './durable-file.ts'
+
+interface Owner {
+  readonly token: string
+  readonly host: string
+  readonly pid: number
+  /** When the process started, in ticks of the kernel; null where that cannot be told. */
+  readonly startedAt: string | null
+}
+
+const HEARTBEAT_MS = 10_000
+/** Of an owner on another host nothing can be asked; it is gone when its heart stops for this long. */
+const SILENT_FOR_MS = 60_000
+
+/** Holds a spool for this process alone. A lock whose process is gone is taken over. */
+export class SpoolLock {
+  readonly #path: string
+  readonly #token: string
+  readonly #heartbeat: NodeJS.Timeout
+
+  private constructor(path: string, token: string, onLost: () => void) {
+    this.#path = path
+    this.#token = token
+    this.#heartbeat = setInterval(() => void this.#beat(onLost), HEARTBEAT_MS)
+    this.#heartbeat.unref()
+  }
+
+  /** Throws `spool_locked` while another process, or another client of this one, has it. */
+  static async acquire(folder: string, onLost: () => void): Promise<SpoolLock> {
+    const path = join(folder, 'lock')
+    const owner: Owner = {
+      token: randomUUID(),
+      host: hostname(),
+      pid: process.pid,
+      startedAt: await startOf(process.pid),
+    }
+    const claim = `${path}.${owner.token}`
+    await writeFile(claim, JSON.stringify(owner))
+    try {
+      for (let attempt = 0; attempt < 5; attempt += 1) {
+        if (await placed(claim, path)) return new SpoolLock(path, owner.token, onLost)
+        await removeIfStale(path)
+      }
+    } finally {
+      await rm(claim, { force: true })
+    }
+    throw locked(path, await readIfThere(path))
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.#heartbeat)
+    if (await this.#isOurs()) await rm(this.#path, { force: true })
+  }
+
+  async #beat(onLost: () => void): Promise<void> {
+    try {
+      if (!(await this.#isOurs())) {
+        clearInterval(this.#heartbeat)
+        onLost()
+        return
+      }
+      const now = new Date()
+      await utimes(this.#path, now, now)
+    } catch {
+      // A disk that does not answer is noticed where events are written.
+    }
+  }
+
+  async #isOurs(): Promise<boolean> {
+    return parseOwner(await readIfThere(this.#path))?.token === this.#token
+  }
+}
+
+// A link appears with its content and never replaces a file, so exactly one of several processes gets it.
+async function placed(claim: string, path: string): Promise<boolean> {
+  try {
+    await link(claim, path)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+async function removeIfStale(path: string): Promise<void> {
+  const found = await readIfThere(path)
+  if (found === undefined) return
+  const owner = parseOwner(found)
+  if (await isAlive(path, owner)) throw locked(path, found)
+  // Moved away first: another process may have taken it over since it was read, and gets it back then.
+  const aside = `${path}.${randomUUID()}`
+  try {
+    await rename(path, aside)
+    if ((await readFile(aside, 'utf8')) !== found) await placed(aside, path)
+    await rm(aside, { force: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
+async function isAlive(path: string, owner: Owner | undefined): Promise<boolean> {
+  if (owner?.host === hostname()) {
+    const startedAt = await startOf(owner.pid)
+    if (owner.startedAt !== null || startedAt !== null) return startedAt !== null && startedAt === owner.startedAt
+    return isRunning(owner.pid)
+  }
+  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }))
+  return Date.now() - mtimeMs < SILENT_FOR_MS
+}
+
+// A number of a process is given out again, and in containers at once; the time of the start tells them apart.
+async function startOf(pid: number): Promise<string | null> {
+  if (process.platform !== 'linux') return null
+  const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  const [state = 'X', ...fields] = line.slice(line.lastIndexOf(')') + 2).split(' ')
+  return /^[ZX]/.test(state) || line === '' ? null : (fields[18] ?? null)
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+function parseOwner(text: string | undefined): Owner | undefined {
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as Owner)
+  } catch {
+    return undefined
+  }
+}
+
+function locked(path: string, found: string | undefined): ClientError {
+  const owner = parseOwner(found)
+  const who = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.host}`
+  return new ClientError('spool_locked', `${path} is held by ${who}: give every process a spool directory of its own`)
+}

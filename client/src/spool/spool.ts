@@ -1,0 +1,181 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { ClientError } from '../client-error.ts'
+import type { Settings } from '../client-options.ts'
+import { AppendQueue } from './append-queue.ts'
+import { encodeFrame, frameBytes } from './frame.ts'
+import { type Progress, type Range, readProgress, requireProducerId, writeProgress } from './progress.ts'
+import { readBatch, type SpooledBatch } from './read-batch.ts'
+import { SegmentWriter } from './segment-writer.ts'
+import { type FoundSegments, findSegments, openSegment, type Segment } from './segments.ts'
+import { SpoolLock } from './spool-lock.ts'
+
+export type SpoolSettings = Pick<Settings, 'spoolDirectory' | 'producer' | 'maxSpoolBytes' | 'fsync'>
+
+const SEGMENT_BYTES = 8 * 1_048_576
+
+interface Parts {
+  readonly folder: string
+  readonly producerId: string
+  readonly lock: SpoolLock
+  readonly progress: Progress
+  readonly found: FoundSegments
+  readonly writer: SegmentWriter
+}
+
+/** Events on the disk, from `append` until they are settled: segments that only grow, and how far they are settled. */
+export class Spool {
+  readonly producerId: string
+  /** Segments of which something could not be read when it was opened. */
+  readonly damaged: readonly string[]
+  readonly #settings: SpoolSettings
+  readonly #folder: string
+  readonly #lock: SpoolLock
+  readonly #segments: Segment[]
+  readonly #queue = new AppendQueue((texts) => this.#write(texts))
+  #writer: SegmentWriter
+  #progress: Progress
+  #lastSequence: number
+  #unsent: { segment: number; offset: number }
+
+  private constructor(settings: SpoolSettings, { folder, producerId, lock, progress, found, writer }: Parts) {
+    this.#settings = settings
+    this.#folder = folder
+    this.producerId = producerId
+    this.damaged = found.damaged
+    this.#lock = lock
+    this.#progress = progress
+    this.#segments = found.segments
+    this.#unsent = { ...found.unsent }
+    this.#lastSequence = Math.max(found.lastSequence, progress.settledThrough)
+    this.#writer = writer
+  }
+
+  /** Takes the folder for this process and repairs what a crash has left in it. `onLost` is called when it is taken away. */
+  static async open(settings: SpoolSettings, onLost: () => void): Promise<Spool> {
+    const folder = settings.spoolDirectory
+    await mkdir(folder, { recursive: true })
+    const lock = await SpoolLock.acquire(folder, onLost)
+    try {
+      const producerId = await requireProducerId(folder, settings.producer)
+      const progress = await readProgress(folder)
+      const found = await findSegments(folder, progress.settledThrough)
+      const lastSequence = Math.max(found.lastSequence, progress.settledThrough)
+      if (found.segments.length === 0) found.segments.push(await openSegment(folder, lastSequence + 1))
+      const writer = await SegmentWriter.open(found.segments.at(-1) as Segment, settings.fsync)
+      return new Spool(settings, { folder, producerId, lock, progress, found, writer })
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
+  }
+
+  /** The highest sequence that was given out. */
+  get lastSequence(): number {
+    return this.#lastSequence
+  }
+
+  get settledThrough(): number {
+    return this.#progress.settledThrough
+  }
+
+  get unreported(): readonly Range[] {
+    return this.#progress.unreported
+  }
+
+  /** Resolves with the sequence of the event once it is kept. Throws `spool_full` while too much waits to be sent. */
+  async append(text: Buffer): Promise<number> {
+    const held = this.#bytes() - (this.#isSettled() ? this.#writer.writtenBytes : 0) + this.#queue.waitingBytes
+    const { maxSpoolBytes } = this.#settings
+    if (held + frameBytes(text.length) > maxSpoolBytes) {
+      const message = `${this.#folder} holds ${held} bytes of events that are not sent yet, of ${maxSpoolBytes} it may`
+      throw new ClientError('spool_full', message)
+    }
+    return await this.#queue.add(text)
+  }
+
+  /** The next events that are not settled, on the disk for sure; none when there are none. */
+  async readBatch(maxEvents: number): Promise<SpooledBatch> {
+    await this.#writer.sync()
+    for (;;) {
+      const segment = this.#segments[this.#unsent.segment] as Segment
+      if (this.#unsent.offset < segment.bytes || segment === this.#segments.at(-1)) {
+        return await readBatch(segment, this.#unsent.offset, maxEvents)
+      }
+      this.#unsent = { segment: this.#unsent.segment + 1, offset: 0 }
+    }
+  }
+
+  /** Notes that a batch needs no sending any more, then lets go of segments of which nothing does. */
+  async settle({ events, endOffset }: SpooledBatch, rejected: readonly Range[]): Promise<void> {
+    const settledThrough = events.at(-1)?.sequence ?? this.settledThrough
+    await this.#saveProgress({ settledThrough, unreported: [...this.unreported, ...rejected] })
+    this.#unsent = { segment: this.#unsent.segment, offset: endOffset }
+    await this.#dropSettledSegments()
+  }
+
+  /** Notes that the service knows of these rejected events. */
+  async markReported(reported: readonly Range[]): Promise<void> {
+    await this.#saveProgress({ ...this.#progress, unreported: this.unreported.slice(reported.length) })
+  }
+
+  /** Waits until no event is being written. */
+  async settleAppends(): Promise<void> {
+    await this.#queue.drain()
+  }
+
+  /** Waits for events that are being written, and gives the folder free. */
+  async close(): Promise<void> {
+    await this.settleAppends()
+    try {
+      await this.#writer.close()
+    } finally {
+      await this.#lock.release()
+    }
+  }
+
+  async #saveProgress(progress: Progress): Promise<void> {
+    await writeProgress(this.#folder, progress)
+    this.#progress = progress
+  }
+
+  async #write(texts: readonly Buffer[]): Promise<number> {
+    const bytes = texts.reduce((sum, text) => sum + frameBytes(text.length), 0)
+    const limit = Math.min(SEGMENT_BYTES, this.#settings.maxSpoolBytes / 4)
+    if (this.#writer.writtenBytes > 0 && this.#writer.writtenBytes + bytes > limit) await this.#beginSegment()
+    const first = this.#lastSequence + 1
+    const durableThrough = this.#lastSequence
+    const frames = texts.map((text, index) => encodeFrame(text, { sequence: first + index, durableThrough }))
+    await this.#writer.append(Buffer.concat(frames))
+    this.#lastSequence += texts.length
+    return first
+  }
+
+  async #beginSegment(): Promise<void> {
+    await this.#writer.sync()
+    const segment = await openSegment(this.#folder, this.#lastSequence + 1)
+    const next = await SegmentWriter.open(segment, this.#settings.fsync)
+    await this.#writer.close()
+    this.#writer = next
+    this.#segments.push(segment)
+    await this.#dropSettledSegments()
+  }
+
+  // All but the newest, which is being written. What cannot be deleted now is found settled at the next opening.
+  async #dropSettledSegments(): Promise<void> {
+    while (this.#segments.length > 1 && (this.#segments[1] as Segment).firstSequence - 1 <= this.settledThrough) {
+      const [settled] = this.#segments.splice(0, 1)
+      this.#unsent =
+        this.#unsent.segment === 0 ? { segment: 0, offset: 0 } : { ...this.#unsent, segment: this.#unsent.segment - 1 }
+      await rm((settled as Segment).path, { force: true })
+    }
+  }
+
+  #isSettled(): boolean {
+    return this.#lastSequence <= this.settledThrough
+  }
+
+  #bytes(): number {
+    const closed = this.#segments.slice(0, -1).reduce((sum, { bytes }) => sum + bytes, 0)
+    return closed + this.#writer.writtenBytes
+  }
+}

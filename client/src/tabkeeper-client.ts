@@ -1,0 +1,155 @@
+import { ClientError, type ClientErrorCode } from './client-error.ts'
+import {
+  type ClientOptions,
+  type RejectedEvent,
+  type RejectionIssue,
+  readOptions,
+  type Settings,
+} from './client-options.ts'
+import { Sender } from './delivery/sender.ts'
+import { eventText, type UsageEvent } from './event-text.ts'
+import { RejectedEvents } from './spool/rejected-events.ts'
+import { Spool } from './spool/spool.ts'
+
+export type { ClientErrorCode, ClientOptions, RejectedEvent, RejectionIssue, UsageEvent }
+export { ClientError }
+
+/** What an event was recorded as. */
+export interface RecordedEvent {
+  readonly transactionId: string
+  /** Its number among all events of this spool, from 1. */
+  readonly sequence: number
+}
+
+const FLUSH_WITHIN_MS = 30_000
+const CLOSE_WITHIN_MS = 10_000
+
+/**
+ * Opens the spool, and goes on sending what an earlier process has left in it. Throws `invalid_option`, `spool_locked`
+ * while another process has the folder, and `spool_unreadable`.
+ */
+export async function openClient(options: ClientOptions): Promise<TabkeeperClient> {
+  const settings = readOptions(options)
+  const lost = new AbortController()
+  const spool = await Spool.open(settings, () => lost.abort())
+  return new TabkeeperClient(spool, settings, lost.signal)
+}
+
+/** Records events durably on this machine and sends them in the background, each so that it counts exactly once. */
+export class TabkeeperClient {
+  readonly #spool: Spool
+  readonly #sender: Sender
+  readonly #settings: Settings
+  #closing: Promise<{ readonly unsentEvents: number }> | undefined
+  #lost = false
+
+  /** Made by `openClient`. */
+  constructor(spool: Spool, settings: Settings, lost: AbortSignal) {
+    lost.addEventListener('abort', () => this.#abandon())
+    this.#spool = spool
+    this.#settings = settings
+    const rejectedEvents = new RejectedEvents(settings.spoolDirectory)
+    this.#sender = new Sender({ spool, rejectedEvents, settings, onError: (error) => this.#report(error) })
+    for (const path of spool.damaged) {
+      this.#report(new ClientError('spool_damaged', `events of ${path} cannot be read; all others are sent`))
+    }
+  }
+
+  /** Names this spool at the service, under `GET /v1/event_producers`. */
+  get producerId(): string {
+    return this.#spool.producerId
+  }
+
+  /** How many recorded events are neither accepted nor rejected yet. */
+  get unsentEvents(): number {
+    return Math.max(0, this.#spool.lastSequence - this.#spool.settledThrough)
+  }
+
+  /**
+   * Resolves once the event is durable on this machine; the service need not be there. Rejects with `spool_full` when
+   * too much waits to be sent, and with `invalid_event`; then nothing was recorded.
+   */
+  async record(event: UsageEvent): Promise<RecordedEvent> {
+    this.#requireOpen()
+    const { transactionId, text } = eventText(event)
+    const sequence = await this.#spool.append(Buffer.from(text))
+    this.#sender.notice()
+    return { transactionId, sequence }
+  }
+
+  /**
+   * Resolves once all that was recorded before is accepted or rejected. Rejects with `flush_timed_out` after the time and
+   * with `unauthorized` when the service refuses the key; the events stay in the spool.
+   */
+  async flush({ timeoutMs = FLUSH_WITHIN_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#requireOpen()
+    await this.#flushWithin(timeoutMs)
+  }
+
+  /**
+   * Flushes within the time, then gives the folder free. What is left is told, stays in the spool, and is sent after the
+   * next opening. A second call answers the same.
+   */
+  close({
+    timeoutMs = CLOSE_WITHIN_MS,
+  }: {
+    readonly timeoutMs?: number
+  } = {}): Promise<{ readonly unsentEvents: number }> {
+    this.#closing ??= this.#close(timeoutMs)
+    return this.#closing
+  }
+
+  // Another process has taken the folder: this one must neither write nor send any more.
+  #abandon(): void {
+    this.#lost = true
+    this.#report(new ClientError('spool_lock_lost', `${this.#settings.spoolDirectory} was taken by another process`))
+    void this.close({ timeoutMs: 0 })
+  }
+
+  async #close(timeoutMs: number): Promise<{ readonly unsentEvents: number }> {
+    try {
+      await this.#spool.settleAppends()
+      if (!this.#lost) await this.#flushWithin(timeoutMs).catch(() => undefined)
+      await this.#sender.stop()
+      return { unsentEvents: this.unsentEvents }
+    } finally {
+      await this.#spool.close()
+    }
+  }
+
+  async #flushWithin(timeoutMs: number): Promise<void> {
+    const { promise: deadline, cancel } = after(timeoutMs)
+    try {
+      await Promise.race([this.#sender.flush(), deadline])
+    } finally {
+      cancel()
+    }
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined) throw new ClientError('closed', 'the client is closed')
+  }
+
+  #report(error: ClientError): void {
+    const { onError } = this.#settings
+    try {
+      if (onError !== undefined) return onError(error)
+    } catch (thrown) {
+      process.emitWarning(`onError threw: ${String(thrown)}`, 'TabkeeperWarning')
+    }
+    process.emitWarning(error.message, { type: 'TabkeeperWarning', code: error.code })
+  }
+}
+
+// Unlike the client's own timers this one keeps the process alive: somebody waits.
+function after(timeoutMs: number): { promise: Promise<never>; cancel: () => void } {
+  let timer: NodeJS.Timeout | undefined
+  const promise = new Promise<never>((_, reject) => {
+    const error = new ClientError(
+      'flush_timed_out',
+      `not everything was sent within ${timeoutMs} ms; it stays in the spool`,
+    )
+    timer = setTimeout(() => reject(error), timeoutMs)
+  })
+  return { promise, cancel: () => clearTimeout(timer) }
+}

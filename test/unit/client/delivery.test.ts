@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest'
+import { readOptions } from '../../../client/src/client-options.ts'
+import { backoffMs } from '../../../client/src/delivery/backoff.ts'
+import { judgeBatchAnswer, retryAfterMs } from '../../../client/src/delivery/judge-answer.ts'
+import { eventText, numberedText } from '../../../client/src/event-text.ts'
+
+const NOW = Date.parse('2026-01-31T12:00:00Z')
+const ISSUE = { loc: ['body', 'events', 1, 'timestamp'], msg: 'no time', type: 'timestamp' }
+
+function judge(status: number, body: unknown, retryAfter: string | null = null) {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  return judgeBatchAnswer({ status, retryAfter, text }, 2, NOW)
+}
+
+describe('an answer to a batch', () => {
+  test.each([202, 422])('%i with a result per event settles each on its own', (status) => {
+    const results = [{ status: 'accepted' }, { status: 'rejected', errors: [ISSUE] }]
+    expect(judge(status, { results })).toEqual({ kind: 'settled', rejected: new Map([[1, [ISSUE]]]) })
+  })
+
+  test.each([
+    [413, '<html>too large</html>'],
+    [422, { code: 'validation_error', detail: [ISSUE] }],
+    [400, { code: 'bad_request', message: 'no' }],
+  ])('%i that refuses the whole is divided', (status, body) => {
+    expect(judge(status, body).kind).toBe('divide')
+  })
+
+  test.each([401, 403])('%i waits for somebody to give it a key', (status) => {
+    expect(judge(status, {})).toMatchObject({ kind: 'stop', error: { code: 'unauthorized' } })
+  })
+
+  test.each([
+    [500, {}, 'unexpected_answer'],
+    [502, '<html>', 'unexpected_answer'],
+    [503, {}, 'overloaded'],
+    [404, {}, 'unexpected_answer'],
+    [400, '<html>bad gateway</html>', 'unexpected_answer'],
+    [302, '', 'unexpected_answer'],
+    [200, 'welcome to the hotel', 'unexpected_answer'],
+    [202, { results: [{ status: 'accepted' }] }, 'unexpected_answer'],
+  ])('%i with %j costs no event: the batch goes again', (status, body, code) => {
+    expect(judge(status, body)).toMatchObject({ kind: 'wait', error: { code } })
+  })
+
+  test('429 is heeded for as long as it says', () => {
+    expect(judge(429, {}, '7')).toMatchObject({ kind: 'wait', atLeastMs: 7_000, error: { code: 'overloaded' } })
+    expect(judge(429, {})).not.toHaveProperty('atLeastMs')
+  })
+})
+
+test.each([
+  ['0', 0],
+  ['120', 120_000],
+  ['Sat, 31 Jan 2026 12:00:30 GMT', 30_000],
+  ['Sat, 31 Jan 2026 11:00:00 GMT', 0],
+  ['soon', undefined],
+  [null, undefined],
+])('Retry-After %j is %j ms', (text, expected) => {
+  expect(retryAfterMs(text, NOW)).toBe(expected)
+})
+
+test('the wait after failures is anything up to a bound that doubles, and never above the most', () => {
+  const most = [0, 1, 2, 3, 10, 1_000].map((failures) => backoffMs(failures, { maxMs: 30_000, random: 1 }))
+  expect(most).toEqual([250, 500, 1_000, 2_000, 30_000, 30_000])
+  expect(backoffMs(5, { maxMs: 30_000, random: 0 })).toBe(0)
+})
+
+describe('an event', () => {
+  test('is written down with an id and a time that every attempt repeats', () => {
+    const { transactionId, text } = eventText({ externalCustomerId: 'acme', code: 'llm' })
+    expect(JSON.parse(text)).toEqual({
+      transaction_id: transactionId,
+      external_customer_id: 'acme',
+      code: 'llm',
+      timestamp: expect.stringMatching(/^\d{4}-.*Z$/),
+      properties: {},
+    })
+  })
+
+  test('is sent with its number, whatever the name of the producer', () => {
+    const { text } = eventText({
+      transactionId: 't',
+      externalCustomerId: 'acme',
+      code: 'llm',
+      timestamp: new Date(NOW),
+    })
+    expect(JSON.parse(numberedText(text, { producerId: 'a"b.\n', sequence: 7 }))).toEqual({
+      transaction_id: 't',
+      external_customer_id: 'acme',
+      code: 'llm',
+      timestamp: '2026-01-31T12:00:00.000Z',
+      properties: {},
+      producer_id: 'a"b.\n',
+      producer_sequence: 7,
+    })
+  })
+
+  test.each([
+    [{ externalCustomerId: '' }, 'invalid_event'],
+    [{ code: 'x'.repeat(256) }, 'invalid_event'],
+    [{ timestamp: new Date(Number.NaN) }, 'invalid_event'],
+    [{ properties: { tokens: 5n } }, 'invalid_event'],
+    [{ properties: { text: 'x'.repeat(1_100_000) } }, 'event_too_large'],
+  ])('%o is refused before it is recorded', (about, code) => {
+    expect(() => eventText({ externalCustomerId: 'acme', code: 'llm', ...about })).toThrow(
+      expect.objectContaining({ code }),
+    )
+  })
+})
+
+test.each([
+  [{ url: 'ftp://x' }, 'url'],
+  [{ url: 'nowhere' }, 'url'],
+  [{ apiKey: '' }, 'apiKey'],
+  [{ spoolDirectory: '' }, 'spoolDirectory'],
+  [{ producer: 'x'.repeat(201) }, 'producer'],
+  [{ batchEvents: 5_001 }, 'batchEvents'],
+  [{ flushIntervalMs: -1 }, 'flushIntervalMs'],
+  [{ maxSpoolBytes: 1.5 }, 'maxSpoolBytes'],
+])('options with %j are refused by name', (about, name) => {
+  const options = { url: 'http://localhost', apiKey: 'tk', spoolDirectory: 'spool', ...about }
+  expect(() => readOptions(options)).toThrow(
+    expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
+  )
+})
