@@ -50,8 +50,18 @@ describe('what has arrived of a producer', () => {
         missing_count: 5,
         gaps_count: 2,
         gaps: [
-          { first_sequence: 3, last_sequence: 4, missing_since: expect.any(String), missing_for_seconds: 0 },
-          { first_sequence: 6, last_sequence: 8, missing_since: expect.any(String), missing_for_seconds: 0 },
+          {
+            first_sequence: 3,
+            last_sequence: 4,
+            missing_since: expect.any(String),
+            missing_for_seconds: expect.any(Number),
+          },
+          {
+            first_sequence: 6,
+            last_sequence: 8,
+            missing_since: expect.any(String),
+            missing_for_seconds: expect.any(Number),
+          },
         ],
         created_at: expect.any(String),
         last_seen_at: expect.any(String),
@@ -59,13 +69,25 @@ describe('what has arrived of a producer', () => {
     ])
     const [{ gaps }] = await producers()
     await sendAndCount(client, numbered([7]))
+    const missingForSeconds = { missing_for_seconds: expect.any(Number) }
     expect((await producers())[0].gaps).toEqual([
-      gaps[0],
-      { ...gaps[1], last_sequence: 6 },
-      { ...gaps[1], first_sequence: 8 },
+      { ...gaps[0], ...missingForSeconds },
+      { ...gaps[1], last_sequence: 6, ...missingForSeconds },
+      { ...gaps[1], first_sequence: 8, ...missingForSeconds },
     ])
     await sendAndCount(client, numbered([3, 4, 6, 8, 10]))
     expect(await producers()).toMatchObject([{ highest_sequence: 10, received_count: 10, missing_count: 0, gaps: [] }])
+  })
+
+  test('tells for how long something is missing', async () => {
+    await sendAndCount(client, numbered([2]))
+    await workers.context.pool.query(
+      `update event_producer_gaps set missing_since = now() - interval '90 seconds' where organization_id = $1`,
+      [client.organizationId],
+    )
+    const [{ gaps }] = await producers()
+    expect(gaps[0].missing_for_seconds).toBeGreaterThanOrEqual(90)
+    expect(gaps[0].missing_for_seconds).toBeLessThan(120)
   })
 
   test('is not changed by a resend, nor by one event under two numbers', async () => {

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -156,6 +156,7 @@ describe('after a crash', () => {
         const kept = ends.filter((end) => end <= length).length
         const torn = await openSpool()
         expect(torn.damaged).toEqual([])
+        expect(statSync(newestSegment()).size).toBe(ends[kept - 1] ?? 0)
         expect(await append(torn, ['{"new":true}'])).toEqual([kept + 1])
         await closeSpool()
         const texts = [...TEXTS.slice(0, kept), '{"new":true}']
