@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { type CorrectedEvent, type CorrectionRequest, correctEvent } from '../../db/corrections/correct-event.ts'
-import type { EventRevision } from '../../db/corrections/event-history.ts'
+import { explainEvent } from '../../db/corrections/explain-event.ts'
 import { ensureUsagePartitionAt } from '../../db/usage/partitions.ts'
 import { assert } from '../../shared/errors.ts'
 import type { EventChanges } from '../../shared/metering/amend-event.ts'
@@ -8,7 +8,14 @@ import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { readAmendment } from '../events/read-amendment.ts'
 import { failures } from '../schemas/common.ts'
-import { AmendmentInput, CorrectionInput, EventCorrectionAnswer, EventParams } from '../schemas/event-correction.ts'
+import {
+  AmendmentInput,
+  CorrectionInput,
+  EventCorrectionAnswer,
+  EventParams,
+  EventQuery,
+} from '../schemas/event-correction.ts'
+import { ExplainedEventAnswer, explainedView, revisionView } from '../schemas/explained-event.ts'
 import { madeCorrectionView } from '../schemas/made-correction.ts'
 import { validatorCompiler } from '../validation.ts'
 
@@ -17,6 +24,29 @@ const REFUSALS = ['event_not_found', 'event_voided', 'event_correction_conflict'
 /** What was sent and was wrong is corrected here; what was sent stays as it is. */
 export const eventCorrectionRoutes: Routes = async (server, { context }) => {
   const within = inOrganization(context)
+
+  server.get(
+    '/events/:transaction_id',
+    {
+      schema: {
+        operationId: 'getEvent',
+        summary: 'Get an event and what it counts towards',
+        description:
+          'Everything that was sent and amended of it, with reasons; and for each metric that counts it the value, the subscription that pays, the period, and the lines that bill it.',
+        tags: ['Events'],
+        params: EventParams,
+        querystring: EventQuery,
+        response: { 200: ExplainedEventAnswer, ...failures('event_not_found') },
+      },
+    },
+    async (request) => {
+      const { transaction_id } = request.params
+      const { external_customer_id, source = '' } = request.query
+      const event = { transactionId: transaction_id, externalCustomerId: external_customer_id, source }
+      const explained = await within(request, (transaction, id) => explainEvent(transaction, id, event))
+      return { transaction_id, source, external_customer_id, ...explainedView(explained) }
+    },
+  )
 
   server.post(
     '/events/:transaction_id/void',
@@ -103,17 +133,5 @@ function correctionView(
     external_customer_id: externalCustomerId,
     corrected: revisionView(corrected),
     replacement: replacement === null ? null : revisionView(replacement),
-  }
-}
-
-function revisionView({ revision, receivedAt, event }: EventRevision) {
-  return {
-    revision,
-    external_subscription_id: event.externalSubscriptionId,
-    code: event.code,
-    timestamp: Temporal.Instant.from(isoOfMicros(event.timestampMicros)).toString(),
-    received_at: Temporal.Instant.from(receivedAt).toString(),
-    precise_total_amount_cents: event.preciseTotalAmountCents ?? null,
-    properties: event.properties,
   }
 }

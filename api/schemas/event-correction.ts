@@ -1,12 +1,15 @@
 import Type from 'typebox'
-import { Decimal, Input, JsonObject, Name, Nullable, Output, Time } from './common.ts'
+import { Input, Name, Nullable, Output } from './common.ts'
 import { UsageEventInput } from './event.ts'
+import { REVISION } from './explained-event.ts'
 import { MadeCorrection } from './made-correction.ts'
 
 const SOURCE = Type.String({ maxLength: 255, description: 'Where the event comes from; empty when left out.' })
 
 /** Which event is meant: its transaction id stands in the path. */
 export const EventParams = Type.Object({ transaction_id: Type.String({ minLength: 1, maxLength: 255 }) })
+
+export const EventQuery = Type.Object({ external_customer_id: Name, source: Type.Optional(SOURCE) })
 
 const CORRECTION = {
   external_customer_id: Name,
@@ -51,16 +54,6 @@ export const AmendmentInput = Input(
     ],
   },
 )
-
-const REVISION = {
-  revision: Type.Integer({ description: '1 is what was sent; each amendment adds one.' }),
-  external_subscription_id: Nullable(Type.String()),
-  code: Type.String(),
-  timestamp: Time,
-  received_at: Time,
-  precise_total_amount_cents: Nullable(Decimal),
-  properties: JsonObject,
-}
 
 const RevisionAnswer = Output('EventRevision', REVISION)
 

@@ -129,7 +129,7 @@ export const UsageEventList = ListOf(
   }),
 )
 
-const UnprocessedReason = Choice(
+export const UnprocessedReason = Choice(
   [
     'customer_not_found',
     'metric_not_found',

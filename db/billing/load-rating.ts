@@ -66,19 +66,31 @@ export interface LoadedUsage {
   readonly slices: readonly UsageSlice[]
 }
 
+/** What is to be asked of usage, and not yet answered. */
+export type AskedUsage = Omit<LoadedUsage, 'slices'>
+
 /** Loads what ratings are made of, for who wants to rate it in more than one way. */
 export async function loadUsage(
   transaction: OrganizationTransaction,
   organizationId: number,
   requests: readonly RatingRequest[],
 ): Promise<LoadedUsage> {
+  const asked = await askUsage(transaction, organizationId, requests)
+  return { ...asked, slices: await readUsage(transaction, organizationId, asked.questions) }
+}
+
+/** The questions whose answers the ratings would be made of, for who wants to know what they ask. */
+export async function askUsage(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  requests: readonly RatingRequest[],
+): Promise<AskedUsage> {
   const prices = await loadPrices(transaction, organizationId, requests)
   const asked = requests.flatMap((request, place) => askedComponents(request, place, prices))
   const questions = asked.flatMap((component, place) =>
     component.questions.map((question) => ({ ...question, asked: place })),
   )
-  const slices = await readUsage(transaction, organizationId, questions)
-  return { requests, prices, asked, questions, slices }
+  return { requests, prices, asked, questions }
 }
 
 /** The ratings of what was loaded, in the order of the requests. */

@@ -5,7 +5,7 @@ import {
   storedPeriod,
   truncatePeriod,
 } from '../../shared/calendar/billing-period.ts'
-import { laterInstant } from '../../shared/calendar/instant-range.ts'
+import { contains, laterInstant } from '../../shared/calendar/instant-range.ts'
 import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
@@ -15,10 +15,10 @@ import { type BilledSubscription, listRunningSubscriptions } from './billed-subs
 import type { RatingRequest } from './load-rating.ts'
 import { draftRequests } from './refresh-drafts.ts'
 
-/** A period whose usage can still change a bill. */
+/** A period that usage is billed in. */
 export interface OpenPeriod {
   readonly request: RatingRequest
-  /** The draft of a period that is over; null where there is none yet. */
+  /** The invoice of a period that is over; null where there is none yet. */
   readonly invoiceId: string | null
 }
 
@@ -44,23 +44,48 @@ export async function listOpenPeriods(
   ]
 }
 
-// One that was over before the event cannot have it any more.
+/** The periods of a customer that hold an instant, whether they are billed or not. */
+export async function listPeriodsAt(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  { customerId, at }: { customerId: number; at: Temporal.Instant },
+): Promise<OpenPeriod[]> {
+  const running = await listRunningSubscriptions(transaction, organizationId, [customerId])
+  const billed = await selectBilled(transaction, organizationId, { customerId, at })
+    .where('holdsClaim', '=', true)
+    .where('periodStart', '<=', instantValue(at))
+    .execute()
+  const requests = await draftRequests(transaction, organizationId, billed)
+  const periods = [
+    ...requests.map((request, place) => ({ request, invoiceId: billed[place]?.id ?? null })),
+    ...running.map((subscription) => ({ request: runningRequest(subscription, at), invoiceId: null })),
+  ]
+  return periods.filter(({ request }) => request.period !== undefined && contains(request.period, at))
+}
+
 async function selectDrafts(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  time: { customerId: number; at: Temporal.Instant },
+) {
+  return await selectBilled(transaction, organizationId, time).where('status', '=', 'draft').execute()
+}
+
+// A period that was over before the event cannot have it any more.
+function selectBilled(
   transaction: OrganizationTransaction,
   organizationId: number,
   { customerId, at }: { customerId: number; at: Temporal.Instant },
 ) {
-  return await transaction
+  return transaction
     .selectFrom('invoices')
     .select(['id', 'customerId', 'subscriptionId', 'kind', 'periodStart', 'periodEnd', 'timeZone'])
     .where('organizationId', '=', organizationId)
     .where('customerId', '=', customerId)
-    .where('status', '=', 'draft')
     .where('kind', '=', 'subscription_cycle')
     .where('periodEnd', '>', instantValue(at))
     .orderBy('issuedAt')
     .orderBy('id')
-    .execute()
 }
 
 function runningRequest(subscription: BilledSubscription, at: Temporal.Instant): RatingRequest {

@@ -8,7 +8,7 @@ import { announce } from '../outbox.ts'
 import { statementsOf } from '../statements.ts'
 import { openCounting } from '../usage/ingest-references.ts'
 import { applyCorrection } from './apply-correction.ts'
-import { type EventRevision, listRevisions } from './event-history.ts'
+import { type EventRevision, eventNotFound, listRevisions } from './event-history.ts'
 import { insertAmendedEvent, insertCorrection } from './insert-correction.ts'
 
 /** Asks to void an event, or to amend it. */
@@ -39,7 +39,7 @@ export async function correctEvent(
   request: CorrectionRequest,
 ): Promise<CorrectedEvent> {
   const customerId = await findCustomerKey(transaction, organizationId, request.event.externalCustomerId)
-  if (customerId === undefined) throw notFound(request)
+  if (customerId === undefined) throw eventNotFound(request.event)
   const client = statementsOf(transaction)
   // Held to the end, and taken before all else: whoever waits for a row of another correction holds it already.
   const { firstArrival } = await openCounting(client, organizationId)
@@ -92,7 +92,7 @@ function isSame(
 
 function requireLive(revisions: readonly EventRevision[], request: CorrectionRequest): EventRevision {
   const last = revisions.at(-1)
-  if (last === undefined) throw notFound(request)
+  if (last === undefined) throw eventNotFound(request.event)
   if (last.correction === null) return last
   throw new AppError(
     'event_voided',
@@ -106,13 +106,5 @@ function requireSame(revisions: readonly EventRevision[], request: CorrectionReq
   throw new AppError(
     'event_correction_conflict',
     `the event "${request.event.transactionId}" was corrected otherwise at the same time; read it, and send again what is still wanted`,
-  )
-}
-
-function notFound({ event }: CorrectionRequest): AppError {
-  const from = event.source === '' ? '' : ` from the source "${event.source}"`
-  return new AppError(
-    'event_not_found',
-    `the customer "${event.externalCustomerId}" has no event "${event.transactionId}"${from}; one that was accepted a moment ago may not be counted yet`,
   )
 }

@@ -1,3 +1,4 @@
+import { AppError } from '../../shared/errors.ts'
 import { eventKey } from '../../shared/metering/event-identity.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
 import type { CorrectionKind } from '../schema.ts'
@@ -69,4 +70,16 @@ function correctionOf(row: RevisionRow): EventCorrection | null {
   if (row.correction_id === null) return null
   const { correction_id: id, kind, reason, api_key_id: apiKeyId, created_at: createdAt } = row
   return { id, kind, reason, apiKeyId, createdAt }
+}
+
+export function eventNotFound({
+  externalCustomerId,
+  source,
+  transactionId,
+}: Pick<UsageEvent, 'externalCustomerId' | 'source' | 'transactionId'>): AppError {
+  const from = source === '' ? '' : ` from the source "${source}"`
+  return new AppError(
+    'event_not_found',
+    `the customer "${externalCustomerId}" has no event "${transactionId}"${from}; one that was accepted a moment ago may not be counted yet`,
+  )
 }
