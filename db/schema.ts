@@ -51,6 +51,7 @@ export type UnprocessedReason =
   | 'value_not_a_number'
   | 'expression_failed'
   | 'duplicate_conflict'
+  | 'period_closed'
   | 'processing_failed'
 
 interface OfOrganization {

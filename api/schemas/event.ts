@@ -138,6 +138,7 @@ export const UnprocessedReason = Choice(
     'value_not_a_number',
     'expression_failed',
     'duplicate_conflict',
+    'period_closed',
     'processing_failed',
   ],
   { title: 'UnprocessedReason' },

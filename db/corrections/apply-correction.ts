@@ -3,6 +3,7 @@ import type { Statements } from '../statements.ts'
 import { type CountedContribution, countEvents, type Unusable } from '../usage/count-events.ts'
 import { earliestMicros } from '../usage/earliest-micros.ts'
 import { findUnknownSubscriptions, touchCustomers } from '../usage/ingest-references.ts'
+import { findRefusedUsage, type RefusedUsage } from '../usage/refused-usage.ts'
 import { restoreExtremes } from '../usage/restore-extremes.ts'
 import { insertUnprocessedEvents, type UnprocessedEvent } from '../usage/unprocessed-events.ts'
 import type { StoredUsageEvent } from '../usage/usage-events.ts'
@@ -36,7 +37,8 @@ export async function applyCorrection(
   const entries = await removeEntries(client, organizationId, corrected)
   const withdrawn = listContributions({ corrected, metrics, entries })
   const byCode = Map.groupBy(metrics, ({ eventCode }) => eventCode)
-  const unusable = await countEvents(client, organizationId, { events: counting, metrics: byCode, withdrawn })
+  const refused = await stillRefused(client, organizationId, { events: counting, metrics: byCode, entries })
+  const unusable = await countEvents(client, organizationId, { events: counting, metrics: byCode, refused, withdrawn })
   for (const contribution of withdrawn) {
     const isCounted = (event: StoredUsageEvent) => hasReached(contribution.metric, event)
     await restoreExtremes(client, organizationId, contribution, isCounted)
@@ -46,6 +48,29 @@ export async function applyCorrection(
     await insertUnprocessedEvents(client, organizationId, listed)
   }
   await touchCustomers(client, organizationId, earliestMicros([corrected, ...counting]))
+}
+
+// An amendment does not open a closed period to what was refused; what was counted there is corrected.
+async function stillRefused(
+  client: Statements,
+  organizationId: number,
+  {
+    events,
+    metrics,
+    entries,
+  }: {
+    events: readonly StoredUsageEvent[]
+    metrics: ReadonlyMap<string, readonly MetricProgress[]>
+    entries: readonly RemovedEntry[]
+  },
+): Promise<RefusedUsage<StoredUsageEvent>> {
+  const closed = new Set(entries.filter(({ reason }) => reason === 'period_closed').map(({ metricId }) => metricId))
+  if (closed.size === 0) return new Map()
+  const refusing = Map.groupBy(
+    [...metrics.values()].flat().filter(({ id }) => closed.has(id)),
+    ({ eventCode }) => eventCode,
+  )
+  return await findRefusedUsage(client, organizationId, { events, metrics: refusing })
 }
 
 /** What the rollups hold of a row. What an entry says is not counted never was, nor what a rebuild has still to reach. */

@@ -117,3 +117,11 @@ create trigger credit_note_lines_stay before update or delete on credit_note_lin
 
 call close_by_organization('credit_notes');
 call close_by_organization('credit_note_lines');
+
+-- Usage that is refused because its period is closed; asked for in every transaction that counts, so it must cost nothing.
+alter table unprocessed_events
+  drop constraint unprocessed_events_reason_check,
+  add constraint unprocessed_events_reason_check check (reason in ('customer_not_found', 'metric_not_found',
+    'subscription_not_found', 'value_missing', 'value_not_a_number', 'expression_failed', 'duplicate_conflict',
+    'processing_failed', 'period_closed'));
+create index plans_refusing on plans (organization_id) where late_usage = 'refuse';

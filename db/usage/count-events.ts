@@ -8,7 +8,9 @@ import {
   type UnusableEvent,
 } from '../../shared/metering/count-event.ts'
 import { RollupDeltas } from '../../shared/metering/rollup.ts'
+import type { UsageEvent } from '../../shared/metering/usage-event.ts'
 import type { Statements } from '../statements.ts'
+import type { RefusedUsage } from './refused-usage.ts'
 import { mergeRollups } from './rollups.ts'
 import { requireSeries, type SeriesIdentity } from './series.ts'
 import type { StoredUsageEvent } from './usage-events.ts'
@@ -28,7 +30,7 @@ export interface CountedContribution {
 /**
  * Counts events for the metrics that read them and adds them to the rollups; series that do not exist are created. What is
  * withdrawn leaves their counts and sums with the same locks; `restoreExtremes` does the rest. It is the caller's matter
- * that every event is counted once. Answers with what was unusable.
+ * that every event is counted once. Answers with what was unusable; what metrics refuse is among that, and not counted.
  */
 export async function countEvents<Event extends StoredUsageEvent>(
   client: Statements,
@@ -36,14 +38,23 @@ export async function countEvents<Event extends StoredUsageEvent>(
   {
     events,
     metrics,
+    refused = new Map(),
     withdrawn = [],
   }: {
     events: readonly Event[]
     metrics: ReadonlyMap<string, readonly CountedMetric[]>
+    refused?: RefusedUsage<Event>
     withdrawn?: readonly CountedContribution[]
   },
 ): Promise<Unusable<Event>[]> {
-  const counted = events.map((event) => ({ event, ...countEvent(event.event, metrics.get(event.event.code) ?? []) }))
+  const counted = events.map((event) => {
+    const read = metrics.get(event.event.code) ?? []
+    const refusing = refused.get(event)
+    return {
+      event,
+      ...(refusing === undefined ? countEvent(event.event, read) : countOpen(event.event, read, refusing)),
+    }
+  })
   const values = counted.flatMap(({ event, contributions }) => contributions.map((value) => valueOf(event, value)))
   const withdrawnValues = withdrawn.map(({ event, ...value }) => valueOf(event, value))
   const seriesIds = await resolveSeries(client, organizationId, [...values, ...withdrawnValues])
@@ -55,6 +66,19 @@ export async function countEvents<Event extends StoredUsageEvent>(
   await mergeRollups(client, organizationId, deltas.sorted())
   return counted.flatMap(({ event, unusable }) => unusable.map((reason) => ({ event, ...reason })))
 }
+
+function countOpen(
+  event: UsageEvent,
+  metrics: readonly CountedMetric[],
+  refusing: ReadonlySet<string>,
+): Pick<CountedEvent, 'contributions' | 'unusable'> {
+  const open = metrics.filter(({ id }) => !refusing.has(id))
+  const { contributions, unusable } = open.length === 0 ? NOTHING : countEvent(event, open)
+  const closed = [...refusing].map((metricId) => ({ metricId, reason: 'period_closed' as const, details: {} }))
+  return { contributions, unusable: [...unusable, ...closed] }
+}
+
+const NOTHING: CountedEvent = { contributions: [], unusable: [] }
 
 interface Value {
   readonly key: string

@@ -3,6 +3,7 @@ import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import type { Statements } from '../statements.ts'
 import { COUNTED_METRIC_COLUMNS } from './counted-metric-columns.ts'
 import { ARRIVALS_PER_TRANSACTION, COUNTING_LOCK } from './counting-lock.ts'
+import { REFUSES_LATE_USAGE } from './refused-usage.ts'
 
 /** A customer as usage names it; not registered until the API has created it. */
 export interface CustomerReference {
@@ -49,11 +50,20 @@ async function findCustomerReferences(
 export async function openCounting(
   client: Statements,
   organizationId: number,
-): Promise<{ metrics: ReadonlyMap<string, readonly CountedMetric[]>; firstArrival: bigint }> {
+): Promise<{
+  metrics: ReadonlyMap<string, readonly CountedMetric[]>
+  firstArrival: bigint
+  /** Whether late usage is refused by the organization or one of its plans. */
+  refusesLate: boolean
+}> {
   await client.query('select pg_advisory_xact_lock_shared($1, $2)', [COUNTING_LOCK, organizationId])
-  const { rows } = await client.query<{ turn: string }>(`select nextval('usage_arrivals') as turn`)
+  const { rows } = await client.query<{ turn: string; refuses: boolean }>(
+    `select nextval('usage_arrivals') as turn, ${REFUSES_LATE_USAGE} as refuses`,
+    [organizationId],
+  )
   const metrics = await listMetricsByEventCode(client, organizationId)
-  return { metrics, firstArrival: BigInt(rows[0]?.turn ?? 0) * ARRIVALS_PER_TRANSACTION }
+  const firstArrival = BigInt(rows[0]?.turn ?? 0) * ARRIVALS_PER_TRANSACTION
+  return { metrics, firstArrival, refusesLate: rows[0]?.refuses === true }
 }
 
 /** The metrics of an organization by the code of the events they read. */

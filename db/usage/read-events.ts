@@ -4,6 +4,7 @@ import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { list } from '../list.ts'
 import { countStoredEvent, type StoredEventRow } from './count-stored-event.ts'
+import { notRefused } from './refused-events.ts'
 import type { UsageQuestion, UsageSlice } from './usage-question.ts'
 
 /** A half-open range of time that one question asks about. */
@@ -33,14 +34,16 @@ export async function readEvents(
                 ${list(asked.map((question) => question?.customerId))}::integer[],
                 ${list(asked.map((question) => question?.metric.eventCode))}::text[],
                 ${list(asked.map((question) => question?.externalSubscriptionId))}::text[],
+                ${list(asked.map((question) => question?.metric.id))}::uuid[],
                 ${list(ranges.map((range) => isoOfMicros(range.startMicros)))}::timestamptz[],
                 ${list(ranges.map((range) => isoOfMicros(range.endMicros)))}::timestamptz[])
-      as asked (position, customer_id, event_code, external_subscription_id, range_start, range_end)
+      as asked (position, customer_id, event_code, external_subscription_id, metric_id, range_start, range_end)
     cross join lateral (
       select "timestamp", arrival, amount_minor, properties from live_usage_events
       where customer_id = asked.customer_id and "timestamp" >= asked.range_start and "timestamp" < asked.range_end
         and organization_id = ${organizationId} and code = asked.event_code
         and external_subscription_id is not distinct from asked.external_subscription_id
+        and ${notRefused(organizationId, 'live_usage_events', sql`asked.metric_id`)}
     ) event
     order by asked.position, event."timestamp", event.arrival`.execute(transaction)
   return rows.flatMap((row) => sliceOf(row, questions))

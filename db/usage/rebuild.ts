@@ -63,6 +63,10 @@ export async function listEventsToRebuild(
        amount_minor::text as amount_minor, properties::text as properties
      from live_usage_events
      where organization_id = $1 and customer_id = $2 and code = $3 and arrival < $4
+       -- Refused usage stays refused.
+       and not exists (select from unprocessed_events refused
+         where refused.customer_id = $2 and refused.event_key = live_usage_events.event_key
+           and refused.billable_metric_id = $8 and refused.reason = 'period_closed')
        and ("timestamp", arrival) > (coalesce($5::timestamptz, '-infinity'), coalesce($6::bigint, -1))
      order by "timestamp", arrival limit $7`,
     [
@@ -73,6 +77,7 @@ export async function listEventsToRebuild(
       isResumed ? metric.rebuildAt?.toString() : null,
       isResumed ? metric.rebuildArrival : null,
       limit,
+      metric.id,
     ],
   )
   return rows.map((row) => storedEvent(customerId, row))

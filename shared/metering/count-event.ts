@@ -42,7 +42,7 @@ export interface CountedEvent {
 
 export interface UnusableEvent {
   readonly metricId: string | null
-  readonly reason: 'metric_not_found' | Unusable['reason']
+  readonly reason: 'metric_not_found' | 'period_closed' | Unusable['reason']
   readonly details: Readonly<Record<string, unknown>>
 }
 

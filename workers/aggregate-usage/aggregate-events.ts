@@ -11,6 +11,7 @@ import {
   touchCustomers,
 } from '../../db/usage/ingest-references.ts'
 import { ensureUsagePartitions, monthsOfMicros } from '../../db/usage/partitions.ts'
+import { findRefusedUsage } from '../../db/usage/refused-usage.ts'
 import { insertUnprocessedEvents, type UnprocessedEvent } from '../../db/usage/unprocessed-events.ts'
 import { insertUsageEvents } from '../../db/usage/usage-events.ts'
 import { attachCustomers, type IdentifiedEvent, separateDuplicates } from './identify.ts'
@@ -27,7 +28,7 @@ export async function aggregateEvents(
 ): Promise<void> {
   await ensurePartitionsOnce(pool, received)
   await inTransaction(pool, async (client) => {
-    const { metrics, firstArrival } = await openCounting(client, organizationId)
+    const { metrics, firstArrival, refusesLate } = await openCounting(client, organizationId)
     const externalIds = [...new Set(received.map(({ event }) => event.externalCustomerId))].sort()
     const customers = await requireCustomerReferences(client, organizationId, externalIds)
     const { first, resent } = separateDuplicates(attachCustomers(received, customers, firstArrival))
@@ -35,7 +36,9 @@ export async function aggregateEvents(
     const newEvents = first.filter((_, position) => newPositions.has(position))
     const known = first.filter((_, position) => !newPositions.has(position))
     await insertUsageEvents(client, organizationId, newEvents)
-    const unusable = await countEvents(client, organizationId, { events: newEvents, metrics })
+    const usage = { events: newEvents, metrics }
+    const refused = refusesLate ? await findRefusedUsage(client, organizationId, usage) : new Map()
+    const unusable = await countEvents(client, organizationId, { ...usage, refused })
     await insertUnprocessedEvents(client, organizationId, [
       ...unusable.map(({ event, metricId, reason, details }) => ({ ...unprocessed(event, reason, details), metricId })),
       ...(await unknownSubscriptions(client, organizationId, newEvents)),

@@ -4,6 +4,7 @@ import { countEvents } from '../../db/usage/count-events.ts'
 import { earliestMicros } from '../../db/usage/earliest-micros.ts'
 import { touchCustomers } from '../../db/usage/ingest-references.ts'
 import { deleteEntries, lockMetricForRecount, lockUncountedEvents, updateEntry } from '../../db/usage/recount.ts'
+import { findRefusedUsage, refusesLateUsage } from '../../db/usage/refused-usage.ts'
 
 /**
  * Counts stored events for a metric that could not use them, by its definition of now. Entries go in the transaction
@@ -22,7 +23,9 @@ export async function recountEvents(
     const held = await lockUncountedEvents(client, organizationId, metricId, entryIds)
     const events = held.filter(({ event }) => event.code === metric.eventCode)
     const metrics = new Map([[metric.eventCode, [metric]]])
-    const unusable = await countEvents(client, organizationId, { events, metrics })
+    const refuses = await refusesLateUsage(client, organizationId)
+    const refused = refuses ? await findRefusedUsage(client, organizationId, { events, metrics }) : new Map()
+    const unusable = await countEvents(client, organizationId, { events, metrics, refused })
     for (const { event, reason, details } of unusable) {
       const [id] = event.entryIds
       if (id !== undefined) await updateEntry(client, organizationId, { id, reason, details })

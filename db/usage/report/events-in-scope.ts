@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { isoOfMicros } from '../../../shared/metering/timestamp.ts'
 import { list } from '../../list.ts'
 import { propertyTextSql } from '../property-sql.ts'
+import { notRefused } from '../refused-events.ts'
 import type { UsageReportRequest, UsageReportTime } from './usage-report.ts'
 
 /** A half-open range of time; null is without a bound. */
@@ -28,6 +29,7 @@ export function eventsInScope(
   const conditions = [
     sql`raw.organization_id = ${organizationId} and raw.code = ${metric.eventCode}`,
     sql`(${sql.join(ranges.map(rangeSql), sql` or `)})`,
+    notRefused(organizationId, 'raw', sql`${metric.id}::uuid`),
     ...(customerIds === null ? [] : [sql`raw.customer_id = any(${list(customerIds)}::integer[])`]),
     ...(externalSubscriptionIds === null ? [] : [sql`${SUBSCRIPTION} = any(${list(externalSubscriptionIds)}::text[])`]),
     ...filters.map(

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type ClockedClient, startService, type TestService } from '../../support/service.ts'
 
 let service: TestService
@@ -199,4 +199,87 @@ test('a subscription that has ended has no next invoice, so it gets notes whatev
     { kind: 'debit_note', number: 'INV-000003', total: 100, lines: ['late_usage 10 = 100'] },
     { kind: 'debit_note', number: 'INV-000004', total: 100, lines: ['late_usage 1 = 100'] },
   ])
+})
+
+test('with the policy refuse it is listed and not counted, until the policy has changed', async () => {
+  const client = await afterJanuary(GRADUATED, { late_usage: 'refuse' })
+  await client.send([use(30, '2026-01-20T00:00:07Z'), use(4, '2026-02-01T01:00:00Z')])
+  const listed = async () => (await client.get('/events/unprocessed')).body.data
+  const [entry] = await listed()
+  expect(await listed()).toEqual([
+    expect.objectContaining({
+      reason: 'period_closed',
+      billable_metric_code: 'tokens',
+      timestamp: '2026-01-20T00:00:07Z',
+    }),
+  ])
+  // Neither sums nor raw events know it.
+  const usage = async (range: string) => {
+    const { body } = await client.get(`/usage?billable_metric_code=tokens&external_customer_id=acme&${range}`)
+    return body.data.map(({ units }: { units: string }) => units)
+  }
+  expect(await usage('from=2026-01-01T00:00:00Z&to=2026-03-01T00:00:00Z')).toEqual(['94'])
+  expect(await usage('from=2026-01-20T00:00:01Z&to=2026-01-20T00:00:09Z')).toEqual([])
+  expect((await client.get('/events?external_customer_id=acme')).body.data).toHaveLength(3)
+  const retry = async () => {
+    expect((await client.post(`/events/unprocessed/${entry.id}/retry`)).status).toBe(202)
+  }
+  await retry()
+  await client.advanceTo('2026-03-01T02:00:00Z')
+  expect(await listed()).toHaveLength(1)
+  expect((await bills(client)).map(({ lines }) => lines)).toEqual([['usage 90 = 9000'], ['usage 4 = 400']])
+  await client.patch('/plans/usage', { late_usage: 'next_invoice' })
+  await retry()
+  await vi.waitFor(async () => expect(await listed()).toEqual([]), { timeout: 20_000 })
+  expect(await usage('from=2026-01-20T00:00:01Z&to=2026-01-20T00:00:09Z')).toEqual(['30'])
+  await client.advanceTo('2026-04-01T02:00:00Z')
+  expect((await bills(client)).at(-1)).toMatchObject({ lines: ['usage 0 = 0', 'late_usage 30 = 1200'] })
+})
+
+test('the policy refuse takes what an open period of the same customer could bill', async () => {
+  const client = await afterJanuary(GRADUATED)
+  await client.patch('/organization', { late_usage: 'refuse' })
+  const plan = { code: 'other', name: 'Other', interval: 'yearly' }
+  const { id } = (await client.get('/billable_metrics/tokens')).body
+  await client.create('/plans/', { ...plan, charges: [{ billable_metric_id: id, ...VOLUME }] })
+  const subscription = { external_customer_id: 'acme', plan_code: 'other', external_id: 'acme-other' }
+  await client.create('/subscriptions', { ...subscription, started_at: '2026-01-15T00:00:00Z' })
+  await client.send([
+    use(30, '2026-01-20T00:00:00Z'),
+    use(7, '2026-01-12T00:00:00Z'),
+    { ...use(5, '2026-01-21T00:00:00Z'), external_subscription_id: 'acme-usage' },
+  ])
+  const { data } = (await client.get('/events/unprocessed?reason=period_closed')).body
+  expect(data.map(({ timestamp }: { timestamp: string }) => timestamp).toSorted()).toEqual([
+    '2026-01-12T00:00:00Z',
+    '2026-01-21T00:00:00Z',
+  ])
+})
+
+test('a voided or amended event of a billed period is credited by the same policies', async () => {
+  const client = await afterJanuary(GRADUATED)
+  await client.send([use(30, '2026-01-20T00:00:00Z'), use(200, '2026-02-20T00:00:00Z')])
+  await client.advanceTo('2026-03-01T02:00:00Z')
+  const of = (place: number) => `/events/t${sent - 1 + place}`
+  const correction = { external_customer_id: 'acme', reason: 'a load test' }
+  expect((await client.post(`${of(0)}/void`, correction)).status).toBe(201)
+  const amended = await client.post(`${of(1)}/amend`, { ...correction, event: { properties: { tokens: 80 } } })
+  expect(amended.status).toBe(201)
+  await client.send([use(60, '2026-03-02T00:00:00Z')])
+  await client.advanceTo('2026-04-01T02:00:00Z')
+  expect((await bills(client)).slice(1)).toMatchObject([
+    { total: 12200, lines: ['usage 200 = 11000', 'late_usage 30 = 1200'] },
+    { total: 1800, lines: ['usage 60 = 6000', 'usage_credit -30 = -1200', 'usage_credit -120 = -3000'] },
+  ])
+})
+
+test('amending a refused event does not get it into a closed period', async () => {
+  const client = await afterJanuary(GRADUATED, { late_usage: 'refuse' })
+  await client.send([use(30, '2026-01-20T00:00:00Z')])
+  const amendment = { external_customer_id: 'acme', reason: 'too few', event: { properties: { tokens: 40 } } }
+  expect((await client.post(`/events/t${sent}/amend`, amendment)).status).toBe(201)
+  const { data } = (await client.get('/events/unprocessed')).body
+  expect(data.map(({ reason }: { reason: string }) => reason)).toEqual(['period_closed'])
+  await client.advanceTo('2026-03-01T02:00:00Z')
+  expect((await bills(client)).map(({ lines }) => lines)).toEqual([['usage 90 = 9000'], ['usage 0 = 0']])
 })

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { finalizeDrafts } from '../../../db/billing/finalize-drafts.ts'
+import type { OrganizationTransaction } from '../../../db/connection.ts'
 import type { Invoice } from '../../../db/invoices/invoices.ts'
+import { issueNotes } from '../../../workers/issue-invoices/issue-notes.ts'
 import { priceTouched } from '../../../workers/price-usage/price-touched.ts'
 import { type BillingFixture, createBillingFixture } from '../../support/billing.ts'
 
@@ -268,4 +270,85 @@ describe('usage that is committed while an invoice is finalized', () => {
       billing.release()
     }
   })
+})
+
+describe('a worker that dies or runs twice', () => {
+  test('between rating late usage and the commit leaves it to be billed once', async () => {
+    await open([PER_TOKEN])
+    await fixture.advanceTo('2026-02-01T02:00:00Z')
+    await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
+    await priceUsage()
+    await fixture.advanceTo('2026-03-01T00:30:00Z')
+    const draft = (await fixture.invoices('acme'))[1]
+    const named = { invoiceIds: [draft?.id ?? ''], customerIds: [draft?.customerId ?? 0] }
+    const finalize = (transaction: OrganizationTransaction) =>
+      finalizeDrafts(transaction, { organizationId: fixture.organizationId, ...named, onlyDue: false })
+    const killed = fixture.within(async (transaction) => {
+      await finalize(transaction)
+      throw new Error('killed')
+    })
+    await expect(killed).rejects.toThrow('killed')
+    expect(await marks()).toBe(1)
+    expect(await fixture.within(finalize)).toBe(1)
+    expect(await fixture.within(finalize)).toBe(0)
+    await fixture.advanceTo('2026-05-01T02:00:00Z')
+    expect((await summaries()).map(({ total }) => total)).toEqual([0, 200, 0, 0])
+  })
+
+  test('issues one note, however many do so at once', async () => {
+    await open([PER_TOKEN], { lateUsage: 'note' })
+    await fixture.advanceTo('2026-02-01T02:00:00Z')
+    await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
+    await priceUsage()
+    await fixture.pool.query(`update test_clocks set frozen_time = '2026-02-02T00:00:00Z'`)
+    const [january] = await fixture.invoices('acme')
+    const issue = () =>
+      fixture.within((transaction) => issueNotes(transaction, fixture.organizationId, [january?.id ?? '']))
+    const killed = fixture.within(async (transaction) => {
+      await issueNotes(transaction, fixture.organizationId, [january?.id ?? ''])
+      throw new Error('killed')
+    })
+    await expect(killed).rejects.toThrow('killed')
+    expect((await Promise.all([issue(), issue(), issue()])).toSorted((one, other) => one - other)).toEqual([0, 0, 1])
+    expect(await issue()).toBe(0)
+    expect(await summaries()).toMatchObject([{ total: 0 }, { kind: 'debit_note', total: 200 }])
+  })
+})
+
+test('a credit note never changes, and its posting is the reverse of an invoice', async () => {
+  await open([VOLUME], { lateUsage: 'note' })
+  await fixture.use('acme', 90, '2026-01-10T00:00:00Z')
+  await fixture.advanceTo('2026-02-01T02:00:00Z')
+  await fixture.use('acme', 20, '2026-01-11T00:00:00Z')
+  await priceUsage()
+  await fixture.advanceTo('2026-02-02T00:00:00Z')
+  for (const statement of [
+    'update credit_notes set total_minor = 1, subtotal_minor = 1',
+    'delete from credit_notes',
+    'update credit_note_lines set amount_minor = -1',
+    'delete from credit_note_lines',
+  ]) {
+    await expect(fixture.pool.query(statement), statement).rejects.toMatchObject({ code: '23000' })
+  }
+  const { rows } = await fixture.pool.query(
+    `select debit.kind as debit, credit.kind as credit, amount_minor, reason, reference_kind from ledger_postings
+     join ledger_accounts debit on debit.id = debit_account_id join ledger_accounts credit on credit.id = credit_account_id
+     order by posted_at`,
+  )
+  expect(rows).toEqual([
+    {
+      debit: 'receivable',
+      credit: 'revenue',
+      amount_minor: '9000',
+      reason: 'invoice_finalized',
+      reference_kind: 'invoice',
+    },
+    {
+      debit: 'revenue',
+      credit: 'receivable',
+      amount_minor: '7900',
+      reason: 'credit_note_issued',
+      reference_kind: 'credit_note',
+    },
+  ])
 })

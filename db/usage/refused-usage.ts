@@ -1,0 +1,67 @@
+import type { CountedMetric } from '../../shared/metering/count-event.ts'
+import { isoOfMicros } from '../../shared/metering/timestamp.ts'
+import type { Statements } from '../statements.ts'
+import type { StoredUsageEvent } from './usage-events.ts'
+
+/** The metrics that refuse an event because all periods that could bill it are closed, by the event. */
+export type RefusedUsage<Event> = ReadonlyMap<Event, ReadonlySet<string>>
+
+/** SQL that says whether late usage is refused anywhere in the organization `$1`; a look at two small tables. */
+export const REFUSES_LATE_USAGE = `(exists (select from organizations where organization_id = $1 and late_usage = 'refuse')
+  or exists (select from plans where organization_id = $1 and late_usage = 'refuse'))`
+
+/** Whether late usage is refused anywhere in the organization. */
+export async function refusesLateUsage(client: Statements, organizationId: number): Promise<boolean> {
+  const { rows } = await client.query<{ refuses: boolean }>(`select ${REFUSES_LATE_USAGE} as refuses`, [organizationId])
+  return rows[0]?.refuses === true
+}
+
+/**
+ * Which of the events are refused by which of the metrics that read them: there is a subscription that could pay, and each of
+ * them refuses late usage and has a final invoice of the event's period. What becomes final only now is not refused; it is
+ * found by comparison and billed by the next invoice.
+ */
+export async function findRefusedUsage<Event extends StoredUsageEvent>(
+  client: Statements,
+  organizationId: number,
+  { events, metrics }: { events: readonly Event[]; metrics: ReadonlyMap<string, readonly CountedMetric[]> },
+): Promise<RefusedUsage<Event>> {
+  const asked = events.flatMap((event) =>
+    (metrics.get(event.event.code) ?? []).map(({ id }) => ({ event, metricId: id })),
+  )
+  if (asked.length === 0) return new Map()
+  const { rows } = await client.query<{ position: string }>(
+    `select asked.position
+     from unnest($2::integer[], $3::uuid[], $4::text[], $5::timestamptz[]) with ordinality
+       as asked (customer_id, metric_id, external_id, at, position)
+     join subscriptions subscription on subscription.organization_id = $1
+       and subscription.customer_id = asked.customer_id and subscription.started_at <= asked.at
+       and (subscription.ended_at is null or subscription.ended_at > asked.at)
+       and case when asked.external_id is null then not subscription.own_events_only
+           else subscription.external_id = asked.external_id end
+     join plan_versions version on version.id = subscription.plan_version_id
+     join plans plan on plan.id = version.plan_id
+     join organizations organization on organization.organization_id = subscription.organization_id
+     where exists (select from price_components component
+       where component.plan_version_id = version.id and component.billable_metric_id = asked.metric_id)
+     group by asked.position
+     having bool_and(coalesce(plan.late_usage, organization.late_usage) = 'refuse' and exists (
+       select from invoices invoice
+       where invoice.customer_id = asked.customer_id and invoice.subscription_id = subscription.id
+         and invoice.kind = 'subscription_cycle' and invoice.status = 'finalized' and invoice.holds_claim
+         and invoice.period_start <= asked.at and invoice.period_end > asked.at))`,
+    [
+      organizationId,
+      asked.map(({ event }) => event.customerId),
+      asked.map(({ metricId }) => metricId),
+      asked.map(({ event }) => event.event.externalSubscriptionId),
+      asked.map(({ event }) => isoOfMicros(event.event.timestampMicros)),
+    ],
+  )
+  const refused = new Map<Event, Set<string>>()
+  for (const { position } of rows) {
+    const found = asked[Number(position) - 1]
+    if (found !== undefined) refused.getOrInsertComputed(found.event, () => new Set()).add(found.metricId)
+  }
+  return refused
+}
