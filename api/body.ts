@@ -5,12 +5,17 @@ import type { FastifyInstance } from 'fastify'
 import { AppError, type Issue, validationError } from '../shared/errors.ts'
 import { parseExactJson } from '../shared/json/exact-json.ts'
 import { findNotFinite } from './not-finite.ts'
+import { findOversize } from './oversize-body.ts'
 
 /** The largest request body that is read whole, decompressed. */
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024
 
-/** JSON bodies keep the source text of their numbers; an empty body counts as none. */
+/** JSON bodies keep the source text of their numbers; an empty body counts as none. No body has a charset but UTF-8. */
 export function registerJsonBody(server: FastifyInstance): void {
+  server.addHook('preParsing', (request, _reply, payload, done) => {
+    if (isReadCharset(request.headers['content-type'])) done(null, payload)
+    else done(charsetUnknown())
+  })
   server.removeAllContentTypeParsers()
   server.addContentTypeParser(/^application\/(?:[\w.+-]+\+)?json\b/, (request, payload, done) => {
     if (Number(request.headers['content-length']) > BODY_LIMIT_BYTES) return done(bodyTooLarge())
@@ -49,6 +54,16 @@ function readWhole(payload: Readable, done: (error: Error | null, body?: Buffer)
 
 const EMPTY = Buffer.alloc(0)
 
+// RFC 8259 knows no other; ASCII is a part of it.
+function isReadCharset(contentType = ''): boolean {
+  const charset = /;\s*charset\s*=\s*"?([^\s";]*)/i.exec(contentType)?.[1]
+  return charset === undefined || /^(?:utf-?8|us-ascii)$/i.test(charset)
+}
+
+function charsetUnknown(): AppError {
+  return new AppError('unsupported_media_type', 'the charset of the body must be utf-8')
+}
+
 function bodyTooLarge(): AppError {
   return new AppError('payload_too_large', 'the body is larger than 16 MiB; send it in parts')
 }
@@ -56,6 +71,8 @@ function bodyTooLarge(): AppError {
 function parseBody(body: Buffer): unknown {
   if (body.length === 0) return undefined
   if (!isUtf8(body)) throw invalidJson('the body is not UTF-8')
+  const oversize = findOversize(body)
+  if (oversize !== undefined) throw validationError([oversize])
   const text = body.toString()
   try {
     return parseExactJson(text)

@@ -1,7 +1,8 @@
 import type { Issue } from '../shared/errors.ts'
 
-// A text, or what other languages write for a number that JSON does not have.
-const TOKENS = /"[^"\\]*(?:\\[\s\S][^"\\]*)*"|-?\b(?:NaN|Infinity)\b/g
+// A text, or what other languages write for a number that JSON does not have. A text without end takes all that is left,
+// or else every quote in it would be tried as the beginning of another.
+const TOKENS = /"[^"\\]*(?:\\[\s\S][^"\\]*)*(?:"|\\?$)|-?\b(?:NaN|Infinity)\b/g
 
 // No request may hold it: the NUL character is refused everywhere.
 const MARK = '\u0000'

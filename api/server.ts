@@ -38,7 +38,7 @@ import { unprocessedEventRoutes } from './routes/unprocessed-events.ts'
 import { usageRoutes } from './routes/usage.ts'
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts'
 import { webhookMessageRoutes } from './routes/webhook-messages.ts'
-import { validatorCompiler } from './validation.ts'
+import { refuseUnknownQueries, validatorCompiler } from './validation.ts'
 
 const ROUTES: readonly Routes[] = [
   organizationRoutes,
@@ -105,6 +105,7 @@ export async function createServer(context: ApiContext, logger: FastifyBaseLogge
 function registerKeyedRoutes(scope: FastifyInstance, context: ApiContext, done: () => void): void {
   const authenticator = new Authenticator(context.connection)
   scope.addHook('onRequest', (request) => authenticator.authenticate(request))
+  scope.addHook('onRoute', refuseUnknownQueries)
   for (const routes of ROUTES) void scope.register(routes, { context })
   done()
 }

@@ -69,5 +69,5 @@ export const agentStoreRoutes: Routes = async (server, { context }) => {
 
 // The published schemas document; these check, because a JSON number is taken as its source text.
 function checkedAs(schema: TSchema): Pick<RouteShorthandOptions, 'validatorCompiler'> {
-  return { validatorCompiler: (part) => validatorCompiler({ ...part, schema }) }
+  return { validatorCompiler: (part) => validatorCompiler(part.httpPart === 'body' ? { ...part, schema } : part) }
 }

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { AppError, type Issue } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import { parseUsageEvent, type UsageEvent } from '../../shared/metering/usage-event.ts'
+import { findOversize } from '../oversize-body.ts'
 import { addEvents, type EventContext, readableId } from './accept-events.ts'
 import { type Line, LineSplitter } from './line-splitter.ts'
 import type { Receipt } from './organization-clock.ts'
@@ -148,11 +149,11 @@ function readSection(lines: readonly Line[], linesBefore: number, { micros }: Re
 }
 
 function readLine(section: Section, line: Line, number: number, receivedAtMicros: number): void {
-  const read = parseLine(line)
+  const read = parseLine(line, ['body', number])
   if (read === undefined) return
   const parsed =
     'fault' in read
-      ? { issues: [{ loc: ['body', number], ...read.fault }] }
+      ? { issues: [read.fault] }
       : parseUsageEvent(read.value, { loc: ['body', number], receivedAtMicros })
   if ('event' in parsed) {
     section.events.push(parsed.event)
@@ -164,18 +165,22 @@ function readLine(section: Section, line: Line, number: number, receivedAtMicros
   section.rejections.push({ line: number, transaction_id: id, errors: [...parsed.issues] })
 }
 
-type ReadLine = { readonly value: unknown } | { readonly fault: { readonly msg: string; readonly type: string } }
+type ReadLine = { readonly value: unknown } | { readonly fault: Issue }
 
 // A blank line is none: many producers end with one, and some send them to keep the connection alive.
-function parseLine(line: Line): ReadLine | undefined {
-  if (line === 'too_long') return { fault: { msg: 'the line is longer than 1 MiB', type: 'line_too_long' } }
-  if (!isUtf8(line)) return { fault: { msg: 'the line is not UTF-8', type: 'json_invalid' } }
+function parseLine(line: Line, loc: Issue['loc']): ReadLine | undefined {
+  if (line === 'too_long') return { fault: { loc, msg: 'the line is longer than 1 MiB', type: 'line_too_long' } }
+  if (!isUtf8(line)) return { fault: { loc, msg: 'the line is not UTF-8', type: 'json_invalid' } }
+  const oversize = findOversize(line, loc)
+  if (oversize !== undefined) return { fault: oversize }
   const text = line.toString()
   try {
     return { value: parseExactJson(text) }
   } catch (error) {
     if (text.trim() === '') return undefined
-    return { fault: { msg: error instanceof SyntaxError ? error.message : 'cannot be read', type: 'json_invalid' } }
+    return {
+      fault: { loc, msg: error instanceof SyntaxError ? error.message : 'cannot be read', type: 'json_invalid' },
+    }
   }
 }
 

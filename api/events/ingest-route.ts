@@ -1,15 +1,11 @@
 import type { FastifySchemaCompiler } from 'fastify'
+import type { TSchema } from 'typebox'
 import { AppError, type ErrorCode } from '../../shared/errors.ts'
 import type { ApiContext } from '../context.ts'
+import { exceptBodies } from '../validation.ts'
 
 /** What any route that takes in events may refuse with, beyond what every route may. */
-export const INGEST_REFUSALS = [
-  'bad_request',
-  'payload_too_large',
-  'unsupported_media_type',
-  'ingest_overloaded',
-  'queue_unavailable',
-] as const satisfies readonly ErrorCode[]
+export const INGEST_REFUSALS = ['ingest_overloaded', 'queue_unavailable'] as const satisfies readonly ErrorCode[]
 
 /**
  * The options of a route that takes in events. Its schemas document: events are checked by one hand-written pass, which
@@ -17,13 +13,13 @@ export const INGEST_REFUSALS = [
  */
 export function ingestRoute({ ingestGate }: Pick<ApiContext, 'ingestGate'>): IngestRoute {
   return {
-    validatorCompiler: () => () => true,
+    validatorCompiler: exceptBodies,
     onRequest: async () => await ingestGate.requireOpen(),
   }
 }
 
 interface IngestRoute {
-  readonly validatorCompiler: FastifySchemaCompiler<unknown>
+  readonly validatorCompiler: FastifySchemaCompiler<TSchema>
   readonly onRequest: () => Promise<void>
 }
 

@@ -4,6 +4,7 @@ import { readSupposedEvent } from '../events/supposed-event.ts'
 import { failures } from '../schemas/common.ts'
 import { FeeEstimateAnswer, FeeEstimateInput, feeEstimateView } from '../schemas/fee-estimate.ts'
 import { rebuildingView } from '../schemas/usage.ts'
+import { exceptBodies } from '../validation.ts'
 
 /** What a usage event would cost, before it is sent. */
 export const feeEstimateRoutes: Routes = async (server, { context }) => {
@@ -13,7 +14,7 @@ export const feeEstimateRoutes: Routes = async (server, { context }) => {
     '/events/estimate_fees',
     {
       // The schema documents; the event is checked by the pass that checks those that are sent.
-      validatorCompiler: () => () => true,
+      validatorCompiler: exceptBodies,
       schema: {
         operationId: 'estimateFees',
         summary: 'Estimate what an event would cost',
@@ -24,13 +25,7 @@ export const feeEstimateRoutes: Routes = async (server, { context }) => {
         body: FeeEstimateInput,
         response: {
           200: FeeEstimateAnswer,
-          ...failures(
-            'customer_not_found',
-            'subscription_not_found',
-            'billable_metric_not_found',
-            'payload_too_large',
-            'price_too_large',
-          ),
+          ...failures('customer_not_found', 'subscription_not_found', 'billable_metric_not_found', 'price_too_large'),
         },
       },
     },

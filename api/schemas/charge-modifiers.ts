@@ -12,7 +12,8 @@ const UnitConversion = Input('UnitConversion', {
     Type.Integer({
       minimum: -15,
       maximum: 15,
-      description: 'Digits after the point, or before it when negative; 0 when left out.',
+      description:
+        'Digits after the point, or before it when negative; 0 when left out. Goes with a `rounding_mode` only.',
     }),
   ),
 })

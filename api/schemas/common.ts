@@ -91,13 +91,20 @@ export const HTTPValidationError = Output(
 
 type Failure = { detail: string; code: ErrorCode }
 
-/**
- * The failures of a route by status, for its `response`. What every route with a key can answer is added: 401, 403,
- * 422 and 500.
- */
+/** What every route with a key can answer. */
+const ALWAYS: readonly ErrorCode[] = [
+  'bad_request',
+  'unauthorized',
+  'forbidden',
+  'payload_too_large',
+  'unsupported_media_type',
+  'validation_error',
+  'internal_error',
+]
+
+/** The failures of a route by status, for its `response`; what every route can answer is added. */
 export function failures(...codes: readonly ErrorCode[]): { 401: ReturnType<typeof ErrorAnswer> } {
-  const all: readonly ErrorCode[] = ['unauthorized', 'forbidden', 'validation_error', 'internal_error', ...codes]
-  const byStatus = Map.groupBy(new Set(all), (code) => ERRORS[code].status)
+  const byStatus = Map.groupBy(new Set([...ALWAYS, ...codes]), (code) => ERRORS[code].status)
   return Object.fromEntries([...byStatus].map(([status, codesOfStatus]) => [status, failureSchema(codesOfStatus)])) as {
     401: ReturnType<typeof ErrorAnswer>
   }

@@ -35,6 +35,14 @@ export function windowIssues(
   return [{ loc: [...loc, 'windows', 'size'], msg, type: 'too_many_windows' }]
 }
 
+// Digits to round to say nothing without a way to round.
+function conversionIssues(modifiers: Readonly<Record<string, unknown>>, loc: Issue['loc']): Issue[] {
+  const { precision, rounding_mode } = (modifiers['unit_conversion'] ?? {}) as Readonly<Record<string, unknown>>
+  if (precision === undefined || rounding_mode != null) return []
+  const msg = 'is required where precision is given; leave out both for units that are not rounded'
+  return [{ loc: [...loc, 'unit_conversion', 'rounding_mode'], msg, type: 'missing' }]
+}
+
 /** Every reason why a charge cannot be priced; `loc` is where it stands. */
 export function chargeIssues(written: WrittenCharge, loc: Issue['loc']): Issue[] {
   const { chargeModel, properties, metric, hasFilters } = written
@@ -45,7 +53,7 @@ export function chargeIssues(written: WrittenCharge, loc: Issue['loc']): Issue[]
   }
   const { charge } = parsed
   const modifiers = read.properties
-  const issues = combinationIssues(charge, modifiers, loc)
+  const issues = [...conversionIssues(written.modifiers, loc), ...combinationIssues(charge, modifiers, loc)]
   const isWhole = !hasFilters && groupKeysOf(charge.properties).length === 0
   if (modifiers.windows?.commitment !== undefined && !isWhole) {
     const msg = 'holds for a charge as a whole: it does not go with filters or pricing_group_keys'

@@ -1,4 +1,4 @@
-import { assert } from '../errors.ts'
+import { assert, validationError } from '../errors.ts'
 import type { RatedLine } from '../invoicing/rated-line.ts'
 import type { Exact } from '../money/decimal.ts'
 import { planSimulator, type SimulatedPlan } from './simulate-plan.ts'
@@ -14,18 +14,32 @@ export interface UnitRange {
 // Enough for any drawing; the ends are exact whatever their length.
 const PLACES = 12
 
-/** What a whole period of one charge costs at each quantity of the range, in the order of the quantities. */
+/** How many pricing steps all points of a curve may have. */
+const MAX_CURVE_STEPS = 20_000
+
+/**
+ * What a whole period of one charge costs at each quantity of the range, in the order of the quantities. Throws
+ * `validation_error` when they come to too many steps.
+ */
 export function simulateCurve(
   plan: SimulatedPlan,
   { componentId, range }: { componentId: string; range: UnitRange },
 ): readonly RatedLine[] {
   const simulate = planSimulator({ ...plan, components: plan.components.filter(({ id }) => id === componentId) })
+  let steps = 0
   return quantitiesOf(range).map((units) => {
     const { lines } = simulate({ units: new Map([[componentId, units]]), events: new Map() })
     const line = lines.find(({ kind, portion }) => kind === 'usage' && portion === undefined)
     assert(line !== undefined, `component ${componentId} has no line`)
+    steps += line.steps.length
+    if (steps > MAX_CURVE_STEPS) throw tooManySteps()
     return line
   })
+}
+
+function tooManySteps(): Error {
+  const msg = `the points of the curve have more than ${MAX_CURVE_STEPS} steps; ask for fewer points`
+  return validationError([{ loc: ['body', 'range', 'points'], msg, type: 'too_many_steps' }])
 }
 
 /** The quantities of a range. */

@@ -35,8 +35,6 @@ export function simulatedUsage(
   )
 }
 
-const UNUSED: MeteredUsage = { units: ZERO, events: [] }
-
 /** The period that is simulated. */
 export interface SimulatedSpan {
   readonly period: BillingPeriod
@@ -80,8 +78,8 @@ function shapedUsage(
 ): MeteredUsage & { readonly eventsCount: bigint } {
   const { units, eventsCount } = quantity
   if (modifiers.windows !== undefined) {
-    const others = Array.from({ length: (windowCounts.get(modifiers.windows.size) ?? 1) - 1 }, () => UNUSED)
-    return { ...quantity, windows: [quantity, ...others] }
+    const unusedWindows = (windowCounts.get(modifiers.windows.size) ?? 1) - 1
+    return { ...quantity, windows: [quantity], unusedWindows }
   }
   if (modifiers.matrix !== undefined) return { ...quantity, cells: [{ values: [null, null], units }] }
   if (modifiers.prorated !== true) return quantity

@@ -15,6 +15,8 @@ export interface MeteredUsage {
    * without usage, because a commitment holds for them too.
    */
   readonly windows?: readonly MeteredUsage[]
+  /** How many windows without usage are left out of `windows`; none when absent. */
+  readonly unusedWindows?: number
   /** The usage of each pair of values, where a price is a matrix. */
   readonly cells?: readonly MatrixCell[]
 }

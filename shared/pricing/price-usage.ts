@@ -88,7 +88,11 @@ function priceModel(charge: Charge, modifiers: ChargeModifiers, usage: MeteredUs
   if (windows !== undefined) {
     assert(usage.windows !== undefined, 'a price by window was asked for without windows')
     const portions = priceableUsage(usage.windows, modifiers)
-    const { steps, overage, trueUp } = priceWindows(charge, portions, { commitment: windows.commitment, currency })
+    const { steps, overage, trueUp } = priceWindows(charge, portions, {
+      commitment: windows.commitment,
+      unusedWindows: usage.unusedWindows ?? 0,
+      currency,
+    })
     return { pricing: pricingOfSteps(usage, steps), adjustments: windowAdjustments(overage, trueUp) }
   }
   const [priceable = usage] = priceableUsage([usage], modifiers)

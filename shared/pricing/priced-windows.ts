@@ -25,12 +25,16 @@ export interface WindowsPrice {
   readonly trueUp: Exact
 }
 
-/** Σ over the windows of the price of their usage, each with its commitment. A window without usage has none but that. */
+/**
+ * Σ over the windows of the price of their usage, each with its commitment. A window without usage has none but that;
+ * `unusedWindows` of these are not listed.
+ */
 export function priceWindows(
   charge: Charge,
   windows: readonly MeteredUsage[],
-  { commitment, currency }: { commitment: WindowCommitment | undefined; currency: string },
+  terms: { commitment: WindowCommitment | undefined; unusedWindows: number; currency: string },
 ): WindowsPrice {
+  const { commitment, unusedWindows, currency } = terms
   const priceOfUnits = (units: Exact): Exact => priceCharge(charge, { units }, currency).amount
   const prices = windows.filter((usage) => isUsed(charge, usage)).map((usage) => priceCharge(charge, usage, currency))
   let [overage, trueUp] = [ZERO, ZERO]
@@ -42,7 +46,7 @@ export function priceWindows(
   }
   for (const { amount } of prices) commit(amount, 1)
   // Those without usage are alike, and most of a month of minutes.
-  commit(ZERO, windows.length - prices.length)
+  commit(ZERO, windows.length - prices.length + unusedWindows)
   return { steps: mergeSteps(prices.flatMap(({ steps }) => steps)), overage, trueUp }
 }
 

@@ -147,6 +147,123 @@ describe('more than anybody means', () => {
   })
 })
 
+describe('bodies that are made to take long', () => {
+  const MIB = 1024 * 1024
+  const fields = (count: number) => `{${Array.from({ length: count }, (_, index) => `"f${index}":1`).join()}}`
+  const event = (properties: string) =>
+    `{"events":[{"transaction_id":"t","external_customer_id":"c","code":"x","properties":${properties}}]}`
+  const path = (parts: string, depth: number) => [parts, ...Array.from({ length: depth }, () => 0)].join('.')
+
+  test.each([
+    ['a million fields', fields(1_000_000), 'body', 'too_long'],
+    ['a million properties', event(fields(1_000_000)), 'body.events.0.properties', 'too_long'],
+    [
+      'a million fields of many objects',
+      `[${Array.from({ length: 101 }, () => fields(9_900)).join()}]`,
+      'body',
+      'too_long',
+    ],
+    ['a million items', event(`{"list":[${'1.50,'.repeat(1_000_000)}1]}`), 'body', 'too_long'],
+    ['16 MiB of brackets', '['.repeat(16 * MIB), path('body', 64), 'too_deep'],
+    ['16 MiB of closed brackets', '['.repeat(8 * MIB) + ']'.repeat(8 * MIB), path('body', 64), 'too_deep'],
+    [
+      'a million digits',
+      event(`{"a":{"\\"b,[{":-${'1'.repeat(1_000_000)}}}`),
+      'body.events.0.properties.a."b,[{',
+      'number_too_long',
+    ],
+    ['16 MiB of digits', '1'.repeat(16 * MIB), 'body', 'number_too_long'],
+    ['strings without end', `${'"\\'.repeat(500_000)}NaN`, 'body', 'json_invalid'],
+  ])('%s are refused by place before they are read', async (_name, body, place, type) => {
+    const before = process.cpuUsage()
+    const paths = ['/events', '/events/batch', '/events/estimate_fees', '/plans', '/billing/transactions']
+    for (const one of paths) expect([one, ...issues(await client.post(one, body))]).toEqual([one, 422, [[place, type]]])
+    const { user, system } = process.cpuUsage(before)
+    expect((user + system) / paths.length).toBeLessThan(1_000_000)
+  })
+
+  test('brackets, colons and commas in strings are none, and each object is counted by itself', async () => {
+    const text = `${'[{":,'.repeat(50_000)}\\"\\\\`
+    const properties = `{"text":${JSON.stringify(text)},"lists":[${Array.from({ length: 3 }, () => fields(9_000)).join()}]}`
+    expect((await client.post('/events/batch', event(properties))).status).toBe(202)
+  })
+
+  test('a curve has at most twenty thousand steps', async () => {
+    const graduated_ranges = Array.from({ length: 1_000 }, (_, index) => ({
+      from_value: index === 0 ? 0 : index * 10 + 1,
+      to_value: index === 999 ? null : (index + 1) * 10,
+      per_unit_amount: '0.1',
+      flat_amount: '0',
+    }))
+    const charge = { charge_model: 'graduated', properties: { graduated_ranges } }
+    const range = (points: number) => ({ range: { charge: 'tokens', to: '20000', points } })
+    expect(issues(await simulate(charge, range(200)))).toEqual([422, [['body.range.points', 'too_many_steps']]])
+    expect((await simulate(charge, range(20))).status).toBe(200)
+  })
+})
+
+test.each(['utf-16', '"UTF-16LE"', 'iso-8859-1', ''])('a body in the charset %s is refused', async (charset) => {
+  const headers = { 'content-type': `application/json; charset=${charset}` }
+  const { status, body } = await client.post('/customers', '{"external_id": "charset"}', headers)
+  expect([status, body]).toEqual([
+    415,
+    { detail: 'the charset of the body must be utf-8', code: 'unsupported_media_type' },
+  ])
+})
+
+test.each(['utf-8', '"UTF-8"', 'utf8', 'us-ascii'])('a body in the charset %s is read', async (charset) => {
+  const headers = { 'content-type': `application/json; charset=${charset}` }
+  const external_id = `charset ${charset}`
+  expect((await client.post('/customers', JSON.stringify({ external_id }), headers)).status).toBe(201)
+})
+
+describe('what every route refuses', () => {
+  async function operations(): Promise<[string, string][]> {
+    const { paths } = (await api.request('/openapi.json')).body
+    return Object.entries<object>(paths)
+      .filter(([path]) => path.startsWith('/v1/'))
+      .flatMap(([path, methods]) =>
+        Object.keys(methods).map((method): [string, string] => [
+          method.toUpperCase(),
+          path.replace('{version}', '1').replaceAll(/\{\w+\}/g, '00000000-0000-0000-0000-000000000000'),
+        ]),
+      )
+  }
+
+  async function ask(method: string, path: string, headers: Record<string, string> = {}, sent: object = {}) {
+    const body = method === 'GET' || method === 'DELETE' ? {} : { body: JSON.stringify(sent) }
+    const authorization = `Bearer ${client.apiKey}`
+    const type = { 'content-type': 'application/json' }
+    return await api.request(path, { method, headers: { authorization, ...type, ...headers }, ...body })
+  }
+
+  test('a query parameter that it does not know', async () => {
+    const bodies: Record<string, object> = {
+      '/v1/customers': { external_id: 'queried' },
+      '/v1/events': { transaction_id: 'q', external_customer_id: 'c', code: 'x' },
+      '/v1/billing/transactions': { amount: 1, type: 'usage', reference_id: 'queried' },
+    }
+    const withoutBody = (await operations()).filter(([method]) => method === 'GET' || method === 'DELETE')
+    const withBody = Object.keys(bodies).map((path): [string, string] => ['POST', path])
+    for (const [method, path] of [...withoutBody, ...withBody]) {
+      const answer = await ask(method, `${path}?externl_id=1`, {}, bodies[path])
+      expect([method, path, answer.status, answer.body.detail]).toEqual([
+        method,
+        path,
+        422,
+        expect.arrayContaining([{ loc: ['query', 'externl_id'], msg: 'unknown field', type: 'extra_forbidden' }]),
+      ])
+    }
+  })
+
+  test('a content-encoding that it does not know', async () => {
+    for (const [method, path] of await operations()) {
+      const { status, body } = await ask(method, path, { 'content-encoding': 'br' })
+      expect([method, path, status, body.code]).toEqual([method, path, 415, 'unsupported_media_type'])
+    }
+  })
+})
+
 test.each(['/customers', '/events/unprocessed', '/billing/transactions', '/invoices', '/plans'])(
   'a query parameter that GET %s does not know is refused by name',
   async (path) => {

@@ -37,6 +37,7 @@ const MODELS = [
   ['package', { amount: '3', package_size: 100, free_units: 10 }],
 ] as const
 
+const BY_TEN = { operation: 'divide', factor: 10 }
 const MATRIX = { dimensions: ['a', 'b'], prices: [{ values: ['x', 'y'], amount: '1' }] }
 
 describe('creating a plan', () => {
@@ -140,6 +141,12 @@ describe('creating a plan', () => {
     [{ matrix: { dimensions: ['a', 'a'], prices: [] } }, ['matrix', 'dimensions'], 'duplicate_item'],
     [{ prorated: true }, ['prorated'], 'metric_unsupported'],
     [{ free_units: 1, matrix: MATRIX }, ['free_units'], 'not_combinable'],
+    [{ unit_conversion: { ...BY_TEN, precision: 2 } }, ['unit_conversion', 'rounding_mode'], 'missing'],
+    [
+      { unit_conversion: { ...BY_TEN, precision: 0, rounding_mode: null } },
+      ['unit_conversion', 'rounding_mode'],
+      'missing',
+    ],
   ])('the modifiers %j are refused by their path', async (modifiers, path, type) => {
     const charge = { billable_metric_id: metricId, charge_model: 'standard', properties: { amount: '1' }, ...modifiers }
     const answer = await client.post('/plans/', { code: 'x', name: 'X', interval: 'monthly', charges: [charge] })
