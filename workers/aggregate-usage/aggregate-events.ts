@@ -14,6 +14,7 @@ import { ensureUsagePartitions, monthsOfMicros } from '../../db/usage/partitions
 import { findRefusedUsage } from '../../db/usage/refused-usage.ts'
 import { insertUnprocessedEvents, type UnprocessedEvent } from '../../db/usage/unprocessed-events.ts'
 import { insertUsageEvents } from '../../db/usage/usage-events.ts'
+import { writtenEvent } from '../../shared/metering/written-event.ts'
 import { attachCustomers, type IdentifiedEvent, separateDuplicates } from './identify.ts'
 import type { ReceivedEvent } from './usage-batch.ts'
 
@@ -91,7 +92,7 @@ async function contentConflicts(
   const conflicting = await findContentConflicts(client, organizationId, resent)
   return resent
     .filter((_, position) => conflicting.has(position))
-    .map((event) => unprocessed(event, 'duplicate_conflict', { event: JSON.stringify(event.event) }))
+    .map((event) => unprocessed(event, 'duplicate_conflict', { event: writtenEvent(event.event) }))
 }
 
 function unprocessed(

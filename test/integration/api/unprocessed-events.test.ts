@@ -133,6 +133,9 @@ test('one or all are tried again by the definition of now; conflicting duplicate
 test('a conflicting duplicate is refused with the reason', async () => {
   const client = await organizationInTrouble()
   const [conflict] = await entries(client, '&reason=duplicate_conflict')
+  const { body } = await client.get('/events/unprocessed?reason=duplicate_conflict')
+  const event = { ...JSON.parse(body.data[0].details.event), transaction_id: 'its own' }
+  expect((await client.post('/events', event)).status).toBe(202)
   const answers = [
     await client.post(`/events/unprocessed/${conflict?.id}/retry`),
     await client.post('/events/unprocessed/retry', { reason: 'duplicate_conflict' }),
