@@ -66,6 +66,7 @@ describe('a stream of lines', () => {
       JSON.stringify({ transaction_id: 'x'.repeat(1024 * 1024) }),
       '\u0000',
       '5',
+      `{"properties":${'['.repeat(100_000)}`,
       line('c'),
     ]
     const answer = await client.post('/events/batch', body.join('\n'), NDJSON)
@@ -73,21 +74,22 @@ describe('a stream of lines', () => {
       202,
       {
         accepted: 2,
-        rejected: 5,
-        durable_lines: 7,
+        rejected: 6,
+        durable_lines: 8,
         rejections: [
           rejection(2, null, [], 'json_invalid'),
           rejection(3, 'b', ['code'], 'string_length'),
           rejection(4, null, [], 'line_too_long'),
           rejection(5, null, [], 'json_invalid'),
           rejection(6, null, [], 'object_type'),
+          rejection(7, null, ['properties', ...Array.from({ length: 63 }, () => 0)], 'too_deep'),
         ],
       },
     ])
     await counted(2)
   })
 
-  function rejection(number: number, id: string | null, path: string[], type: string) {
+  function rejection(number: number, id: string | null, path: (string | number)[], type: string) {
     return {
       line: number,
       transaction_id: id,
