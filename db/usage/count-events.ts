@@ -3,16 +3,17 @@ import {
   type CountedEvent,
   type CountedMetric,
   countEvent,
-  dimensionsOf,
   storedParts,
   type UnusableEvent,
 } from '../../shared/metering/count-event.ts'
-import { RollupDeltas } from '../../shared/metering/rollup.ts'
+import { type RollupContribution, RollupDeltas } from '../../shared/metering/rollup.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
 import type { Statements } from '../statements.ts'
+import { BatchSeries, type SeriesOfBatch } from './batch-series.ts'
+import type { KnownSeries } from './known-series.ts'
 import type { RefusedUsage } from './refused-usage.ts'
 import { mergeRollups } from './rollups.ts'
-import { requireSeries, type SeriesIdentity } from './series.ts'
+import { requireSeries } from './series.ts'
 import type { StoredUsageEvent } from './usage-events.ts'
 
 /** What an event could not be counted for, with the event. */
@@ -27,6 +28,15 @@ export interface CountedContribution {
   readonly value: string
 }
 
+interface Counting<Event> {
+  readonly events: readonly Event[]
+  readonly metrics: ReadonlyMap<string, readonly CountedMetric[]>
+  /** Spares the look-up of series; for a transaction that has not yet counted anything. */
+  readonly knownSeries?: KnownSeries
+  readonly refused?: RefusedUsage<Event>
+  readonly withdrawn?: readonly CountedContribution[]
+}
+
 /**
  * Counts events for the metrics that read them and adds them to the rollups; series that do not exist are created. What is
  * withdrawn leaves their counts and sums with the same locks; `restoreExtremes` does the rest. It is the caller's matter
@@ -35,36 +45,29 @@ export interface CountedContribution {
 export async function countEvents<Event extends StoredUsageEvent>(
   client: Statements,
   organizationId: number,
-  {
-    events,
-    metrics,
-    refused = new Map(),
-    withdrawn = [],
-  }: {
-    events: readonly Event[]
-    metrics: ReadonlyMap<string, readonly CountedMetric[]>
-    refused?: RefusedUsage<Event>
-    withdrawn?: readonly CountedContribution[]
-  },
+  { events, metrics, knownSeries, refused, withdrawn = [] }: Counting<Event>,
 ): Promise<Unusable<Event>[]> {
-  const counted = events.map((event) => {
+  const series = new BatchSeries()
+  const deltas = new RollupDeltas<SeriesOfBatch>()
+  const unusable: Unusable<Event>[] = []
+  for (const event of events) {
     const read = metrics.get(event.event.code) ?? []
-    const refusing = refused.get(event)
-    return {
-      event,
-      ...(refusing === undefined ? countEvent(event.event, read) : countOpen(event.event, read, refusing)),
+    const refusing = refused?.get(event)
+    const counted = refusing === undefined ? countEvent(event.event, read) : countOpen(event.event, read, refusing)
+    for (const reason of counted.unusable) unusable.push({ event, ...reason })
+    for (const { metric, value } of counted.contributions) {
+      deltas.add(series.of(event, metric), contributionOf({ event, metric, value }))
     }
-  })
-  const values = counted.flatMap(({ event, contributions }) => contributions.map((value) => valueOf(event, value)))
-  const withdrawnValues = withdrawn.map(({ event, ...value }) => valueOf(event, value))
-  const seriesIds = await resolveSeries(client, organizationId, [...values, ...withdrawnValues])
-  const deltas = new RollupDeltas()
-  for (const { key, contribution } of values) deltas.add({ ...contribution, seriesId: requireId(seriesIds, key) })
-  for (const { key, contribution } of withdrawnValues) {
-    deltas.withdraw({ ...contribution, seriesId: requireId(seriesIds, key) })
   }
-  await mergeRollups(client, organizationId, deltas.sorted())
-  return counted.flatMap(({ event, unusable }) => unusable.map((reason) => ({ event, ...reason })))
+  for (const left of withdrawn) deltas.withdraw(series.of(left.event, left.metric), contributionOf(left))
+  const ids = await resolveSeries(client, organizationId, { series: series.all(), knownSeries })
+  const idOf = (one: SeriesOfBatch) => {
+    const id = ids.get(one)
+    assert(id !== undefined, 'a series was not created')
+    return id
+  }
+  await mergeRollups(client, organizationId, deltas.sorted(idOf))
+  return unusable
 }
 
 function countOpen(
@@ -80,56 +83,35 @@ function countOpen(
 
 const NOTHING: CountedEvent = { contributions: [], unusable: [] }
 
-interface Value {
-  readonly key: string
-  readonly series: SeriesIdentity
-  readonly contribution: Omit<Parameters<RollupDeltas['add']>[0], 'seriesId'>
-}
-
-/** The series that an event adds to for a metric. */
-export function seriesOf({ customerId, event }: StoredUsageEvent, metric: CountedMetric): SeriesIdentity {
+function contributionOf({ event, metric, value }: CountedContribution): RollupContribution {
   return {
-    customerId,
-    metricId: metric.id,
-    externalSubscriptionId: event.externalSubscriptionId,
-    generation: metric.generation,
-    dimensions: metric.dimensionKeys.length === 0 ? NO_DIMENSIONS : dimensionsOf(event, metric),
+    timestampMicros: event.event.timestampMicros,
+    arrival: event.arrival,
+    // A distinct count's value is an item, not a number; only that there was one is added up.
+    value: metric.aggregation === 'unique_count' ? '1' : value,
+    stores: storedParts(metric),
   }
-}
-
-function valueOf(stored: StoredUsageEvent, { metric, value }: CountedEvent['contributions'][number]): Value {
-  const { customerId, event, arrival } = stored
-  const series = seriesOf(stored, metric)
-  const { timestampMicros } = event
-  // A distinct count's value is an item, not a number; only that there was one is added up.
-  const added = metric.aggregation === 'unique_count' ? '1' : value
-  const contribution = { customerId, timestampMicros, arrival, value: added, stores: storedParts(metric) }
-  return { key: seriesKey(series), series, contribution }
-}
-
-const NO_DIMENSIONS = {}
-
-function seriesKey({ customerId, metricId, externalSubscriptionId, dimensions }: SeriesIdentity): string {
-  const subscription = externalSubscriptionId === null ? '' : `=${externalSubscriptionId}`
-  return `${customerId}/${metricId}/${dimensions === NO_DIMENSIONS ? '' : JSON.stringify(dimensions)}/${subscription}`
-}
-
-function requireId(seriesIds: ReadonlyMap<string, string>, key: string): string {
-  const seriesId = seriesIds.get(key)
-  assert(seriesId !== undefined, 'a series was not created')
-  return seriesId
 }
 
 async function resolveSeries(
   client: Statements,
   organizationId: number,
-  values: readonly Value[],
-): Promise<ReadonlyMap<string, string>> {
-  const distinct = [...new Map(values.map(({ key, series }) => [key, series]))]
-  const ids = await requireSeries(
-    client,
-    organizationId,
-    distinct.map(([, series]) => series),
-  )
-  return new Map(distinct.map(([key], index) => [key, ids[index] ?? '']))
+  { series, knownSeries }: { series: readonly SeriesOfBatch[]; knownSeries: KnownSeries | undefined },
+): Promise<ReadonlyMap<SeriesOfBatch, string>> {
+  const ids = new Map<SeriesOfBatch, string>()
+  const asked: SeriesOfBatch[] = []
+  for (const one of series) {
+    const known = knownSeries?.get(one.key)
+    if (known === undefined) asked.push(one)
+    else ids.set(one, known)
+  }
+  const found = await requireSeries(client, organizationId, asked)
+  for (const [position, one] of asked.entries()) {
+    const { seriesId, isCreated } = found[position] ?? {}
+    if (seriesId === undefined) continue
+    ids.set(one, seriesId)
+    // What this transaction creates exists for others only when it is committed.
+    if (isCreated === false) knownSeries?.add(one.key, seriesId)
+  }
+  return ids
 }

@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import { copyLines } from '../copy.ts'
+import { plainArray } from '../plain-array.ts'
 
 /** The identity of an event and the hash of its content. */
 export interface EventKey {
@@ -25,6 +26,17 @@ export async function claimEventKeys(
   keys: readonly EventKey[],
 ): Promise<ReadonlySet<number>> {
   // Almost always all are new, and COPY costs half of an insert that expects conflicts.
+  if (await copyKeys(client, organizationId, keys)) return new Set(keys.keys())
+  const claimed = await findClaimed(client, organizationId, keys)
+  const unclaimed = [...keys.entries()].filter(([position]) => !claimed.has(position))
+  const rest = unclaimed.map(([, key]) => key)
+  if (await copyKeys(client, organizationId, rest)) return new Set(unclaimed.map(([position]) => position))
+  // Another transaction has claimed some of them meanwhile.
+  return await claimWithConflicts(client, organizationId, keys)
+}
+
+/** Answers whether all were new; otherwise none is written. */
+async function copyKeys(client: PoolClient, organizationId: number, keys: readonly EventKey[]): Promise<boolean> {
   await client.query('savepoint claim_event_keys')
   try {
     await copyLines(
@@ -36,12 +48,32 @@ export async function claimEventKeys(
       ),
     )
     await client.query('release savepoint claim_event_keys')
-    return new Set(keys.keys())
+    return true
   } catch (error) {
     if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error
     await client.query('rollback to savepoint claim_event_keys')
-    return await claimWithConflicts(client, organizationId, keys)
+    return false
   }
+}
+
+/** Which keys are claimed already, by position. */
+async function findClaimed(
+  client: PoolClient,
+  organizationId: number,
+  keys: readonly EventKey[],
+): Promise<ReadonlySet<number>> {
+  const [customerIds, eventKeys] = columnsOf(keys)
+  // One by one, by `offset 0`: while statistics are young, the planner would join with the whole table.
+  const { rows } = await client.query<{ position: string }>(
+    `select asked.position
+     from unnest($2::integer[], $3::uuid[]) with ordinality as asked (customer_id, event_key, position)
+     where exists (
+       select from event_keys
+       where organization_id = $1 and customer_id = asked.customer_id and event_key = asked.event_key
+       offset 0)`,
+    [organizationId, customerIds, eventKeys],
+  )
+  return new Set(rows.map((row) => Number(row.position) - 1))
 }
 
 async function claimWithConflicts(
@@ -76,17 +108,20 @@ export async function findContentConflicts(
     `select resent.position
      from unnest($2::integer[], $3::uuid[], $4::bigint[]) with ordinality
        as resent (customer_id, event_key, content_hash, position)
-     join event_keys first on first.customer_id = resent.customer_id and first.event_key = resent.event_key
-     where first.organization_id = $1 and first.content_hash <> resent.content_hash`,
+     cross join lateral (
+       select content_hash from event_keys
+       where organization_id = $1 and customer_id = resent.customer_id and event_key = resent.event_key
+       offset 0) first
+     where first.content_hash <> resent.content_hash`,
     [organizationId, ...columnsOf(keys)],
   )
   return new Set(rows.map((row) => Number(row.position) - 1))
 }
 
-function columnsOf(keys: readonly EventKey[]): [number[], string[], string[]] {
+function columnsOf(keys: readonly EventKey[]): [string, string, string] {
   return [
-    keys.map((key) => key.customerId),
-    keys.map((key) => key.eventKey),
-    keys.map((key) => key.contentHash.toString()),
+    plainArray(keys.map((key) => key.customerId)),
+    plainArray(keys.map((key) => key.eventKey)),
+    plainArray(keys.map((key) => key.contentHash)),
   ]
 }

@@ -22,8 +22,8 @@ export async function foldLiveEvents(
   }: { contribution: CountedContribution; seriesId: string; isCounted: (event: StoredUsageEvent) => boolean },
 ): Promise<RollupDelta | undefined> {
   const dimensions = JSON.stringify(dimensionsOf(left.event, metric))
-  const deltas = new RollupDeltas()
-  const { customerId } = left
+  const series = { customerId: left.customerId }
+  const deltas = new RollupDeltas<typeof series>()
   let last: StoredUsageEvent | undefined
   for (;;) {
     const events = await listLiveEvents(client, organizationId, { left, metricId: metric.id, last })
@@ -35,9 +35,9 @@ export async function foldLiveEvents(
         arrival,
         event: { timestampMicros },
       } = stored
-      deltas.add({ customerId, seriesId, timestampMicros, arrival, value: read.value, stores: storedParts(metric) })
+      deltas.add(series, { timestampMicros, arrival, value: read.value, stores: storedParts(metric) })
     }
-    if (events.length < PAGE) return deltas.sorted().find(({ level }) => level === QUARTER_HOUR)
+    if (events.length < PAGE) return deltas.sorted(() => seriesId).find(({ level }) => level === QUARTER_HOUR)
     last = events.at(-1)
   }
 }

@@ -4,9 +4,9 @@ import type { RollupDelta } from '../../shared/metering/rollup.ts'
 import { isoOfMicros, microsOfInstant } from '../../shared/metering/timestamp.ts'
 import { decimal } from '../../shared/money/decimal.ts'
 import type { Statements } from '../statements.ts'
-import { type CountedContribution, seriesOf } from './count-events.ts'
+import type { CountedContribution } from './count-events.ts'
 import { foldLiveEvents } from './fold-live-events.ts'
-import { requireSeries } from './series.ts'
+import { requireSeries, seriesOf } from './series.ts'
 import type { StoredUsageEvent } from './usage-events.ts'
 
 /**
@@ -21,7 +21,8 @@ export async function restoreExtremes(
   isCounted: (event: StoredUsageEvent) => boolean,
 ): Promise<void> {
   const { event, metric } = contribution
-  const [seriesId = ''] = await requireSeries(client, organizationId, [seriesOf(event, metric)])
+  const [series] = await requireSeries(client, organizationId, [seriesOf(event, metric)])
+  const seriesId = series?.seriesId ?? ''
   const { customerId } = event
   const { timestampMicros } = event.event
   const place = {

@@ -1,13 +1,44 @@
 import type { RollupDelta } from '../../shared/metering/rollup.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
+import { plainArray } from '../plain-array.ts'
 import type { Statements } from '../statements.ts'
 
-/** Adds what a batch counted to the rollups. Deltas must be sorted by their key. */
+/**
+ * Adds what a batch counted to the rollups. Deltas must be sorted by their key: transactions that touch the same rows
+ * lock those that keep only count and sum first, then the others, each in that order.
+ */
 export async function mergeRollups(
   client: Statements,
   organizationId: number,
   deltas: readonly RollupDelta[],
 ): Promise<void> {
+  await mergeSums(
+    client,
+    organizationId,
+    deltas.filter((delta) => !delta.keepsParts),
+  )
+  await mergeParts(
+    client,
+    organizationId,
+    deltas.filter((delta) => delta.keepsParts),
+  )
+}
+
+async function mergeSums(client: Statements, organizationId: number, deltas: readonly RollupDelta[]): Promise<void> {
+  if (deltas.length === 0) return
+  await client.query(
+    `insert into usage_rollups as stored (customer_id, series_id, level, bucket, organization_id, events_count, value_sum)
+     select customer_id, series_id, level, bucket, $1, events_count, value_sum
+     from unnest($2::integer[], $3::bigint[], $4::smallint[], $5::integer[], $6::bigint[], $7::numeric[])
+       as delta (customer_id, series_id, level, bucket, events_count, value_sum)
+     on conflict (customer_id, series_id, level, bucket) do update
+       set events_count = stored.events_count + excluded.events_count,
+         value_sum = stored.value_sum + excluded.value_sum`,
+    [organizationId, ...sumColumns(deltas)],
+  )
+}
+
+async function mergeParts(client: Statements, organizationId: number, deltas: readonly RollupDelta[]): Promise<void> {
   if (deltas.length === 0) return
   await client.query(
     `insert into usage_rollups as stored (customer_id, series_id, level, bucket, organization_id, events_count, value_sum,
@@ -31,12 +62,7 @@ export async function mergeRollups(
            order by candidate.at desc nulls last, candidate.arrival desc limit 1)`,
     [
       organizationId,
-      deltas.map((delta) => delta.customerId),
-      deltas.map((delta) => delta.seriesId),
-      deltas.map((delta) => delta.level),
-      deltas.map((delta) => delta.bucket),
-      deltas.map((delta) => delta.eventsCount),
-      deltas.map((delta) => delta.valueSum),
+      ...sumColumns(deltas),
       deltas.map((delta) => delta.valueMax),
       deltas.map((delta) => delta.valueMin),
       deltas.map((delta) => delta.valueTimeSum),
@@ -45,4 +71,15 @@ export async function mergeRollups(
       deltas.map(({ latest }) => latest?.value.toFixed() ?? null),
     ],
   )
+}
+
+function sumColumns(deltas: readonly RollupDelta[]): string[] {
+  return [
+    plainArray(deltas.map((delta) => delta.customerId)),
+    plainArray(deltas.map((delta) => delta.seriesId)),
+    plainArray(deltas.map((delta) => delta.level)),
+    plainArray(deltas.map((delta) => delta.bucket)),
+    plainArray(deltas.map((delta) => delta.eventsCount)),
+    plainArray(deltas.map((delta) => delta.valueSum)),
+  ]
 }

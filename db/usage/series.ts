@@ -1,5 +1,7 @@
 import { assert } from '../../shared/errors.ts'
+import { type CountedMetric, dimensionsOf } from '../../shared/metering/count-event.ts'
 import type { Statements } from '../statements.ts'
+import type { StoredUsageEvent } from './usage-events.ts'
 
 /** What a series is told apart by. */
 export interface SeriesIdentity {
@@ -10,21 +12,37 @@ export interface SeriesIdentity {
   readonly dimensions: Readonly<Record<string, string>>
 }
 
-/** The ids of series, in the order given; those that did not exist are created. */
+/** The series that an event adds to for a metric. */
+export function seriesOf({ customerId, event }: StoredUsageEvent, metric: CountedMetric): SeriesIdentity {
+  return {
+    customerId,
+    metricId: metric.id,
+    externalSubscriptionId: event.externalSubscriptionId,
+    generation: metric.generation,
+    dimensions: dimensionsOf(event, metric),
+  }
+}
+
+export interface RequiredSeries {
+  readonly seriesId: string
+  /** Whether it did not exist before. */
+  readonly isCreated: boolean
+}
+
+/** The series, in the order given; those that did not exist are created. */
 export async function requireSeries(
   client: Statements,
   organizationId: number,
   identities: readonly SeriesIdentity[],
-): Promise<readonly string[]> {
+): Promise<readonly RequiredSeries[]> {
   const found = await findSeries(client, organizationId, identities)
   const missing = identities.filter((_, position) => found[position] === undefined)
-  if (missing.length === 0) return found as string[]
-  await createSeries(client, organizationId, missing)
+  if (missing.length > 0) await createSeries(client, organizationId, missing)
   const created = (await findSeries(client, organizationId, missing)).values()
-  return found.map((seriesId) => {
-    const id = seriesId ?? created.next().value
-    assert(id !== undefined, 'a series was not created')
-    return id
+  return found.map((existing) => {
+    const seriesId = existing ?? created.next().value
+    assert(seriesId !== undefined, 'a series was not created')
+    return { seriesId, isCreated: existing === undefined }
   })
 }
 

@@ -1,7 +1,8 @@
 import { Exact } from '../money/decimal.ts'
+import { ExactSum } from '../money/exact-sum.ts'
 import type { StoredPart } from './aggregation.ts'
 import { bucketOf, DAY, dayOfQuarterHour, type Level, QUARTER_HOUR } from './buckets.ts'
-import { type LatestValue, laterValue } from './usage-part.ts'
+import { either, type LatestValue, laterValue } from './usage-part.ts'
 
 /** What a batch adds to one bucket of one series. */
 export interface RollupDelta {
@@ -9,6 +10,8 @@ export interface RollupDelta {
   readonly seriesId: string
   readonly level: Level
   readonly bucket: number
+  /** Whether its metric keeps more than count and sum, even where this delta says nothing of it. */
+  readonly keepsParts: boolean
   readonly eventsCount: number
   readonly valueSum: string
   readonly valueMax: string | null
@@ -19,63 +22,59 @@ export interface RollupDelta {
 
 /** One value that a metric reads from an event. */
 export interface RollupContribution {
-  readonly customerId: number
-  readonly seriesId: string
   readonly timestampMicros: number
   readonly arrival: bigint
+  /** Decimal text without an exponent. */
   readonly value: string
   /** What the metric keeps beside count and sum. */
   readonly stores: readonly StoredPart[]
 }
 
-interface Cell {
-  eventsCount: number
-  sum: number | Exact
-  max: Exact | null
-  min: Exact | null
-  timeSum: Exact | null
-  latest: LatestValue | null
-}
+/** Adds up contributions per series and bucket of both levels. A series is told by its object, one for each. */
+export class RollupDeltas<Series extends { readonly customerId: number }> {
+  readonly #cells = new Map<Series, Map<number, Cell>>()
 
-interface Series {
-  readonly customerId: number
-  readonly seriesId: string
-  readonly cells: Map<number, Cell>
-}
-
-/** Adds up contributions per series and bucket of both levels. */
-export class RollupDeltas {
-  readonly #series = new Map<string, Series>()
-
-  add(contribution: RollupContribution): void {
-    this.#addCell(contribution, cellOf(contribution))
+  add(series: Series, contribution: RollupContribution): void {
+    const cell = this.#cell(series, contribution)
+    cell.eventsCount += 1
+    cell.sum.add(contribution.value)
+    if (contribution.stores.length > 0) addParts(cell, partsOf(contribution))
   }
 
   /** Takes what was counted off count and sums. Whether it was the largest, smallest or latest no delta can tell. */
-  withdraw(contribution: RollupContribution): void {
-    const { eventsCount, sum, timeSum } = cellOf(contribution)
-    this.#addCell(contribution, {
-      eventsCount: -eventsCount,
-      sum: typeof sum === 'number' ? 0 - sum : sum.negated(),
-      max: null,
-      min: null,
-      timeSum: timeSum?.negated() ?? null,
-      latest: null,
-    })
+  withdraw(series: Series, contribution: RollupContribution): void {
+    const cell = this.#cell(series, contribution)
+    cell.eventsCount -= 1
+    cell.sum.subtract(contribution.value)
+    const timeSum = partsOf(contribution).timeSum?.negated() ?? null
+    addParts(cell, { ...NO_PARTS, timeSum })
   }
 
-  #addCell({ customerId, seriesId, timestampMicros }: RollupContribution, cell: Cell): void {
-    let series = this.#series.get(seriesId)
-    if (series === undefined) {
-      series = { customerId, seriesId, cells: new Map() }
-      this.#series.set(seriesId, series)
+  #cell(series: Series, { timestampMicros, stores }: RollupContribution): Cell {
+    let cells = this.#cells.get(series)
+    if (cells === undefined) {
+      cells = new Map()
+      this.#cells.set(series, cells)
     }
-    addTo(series.cells, bucketOf(QUARTER_HOUR, timestampMicros), cell)
+    const bucket = bucketOf(QUARTER_HOUR, timestampMicros)
+    let cell = cells.get(bucket)
+    if (cell === undefined) {
+      cell = emptyCell(stores.length > 0)
+      cells.set(bucket, cell)
+    }
+    return cell
   }
 
-  /** Sorted by their key, so that transactions which touch the same rows lock them in the same order. */
-  sorted(): RollupDelta[] {
-    return [...this.#series.values()]
+  /**
+   * Sorted by their key, so that transactions which touch the same rows lock them in the same order. Ids are asked for
+   * once per series.
+   */
+  sorted(idOf: (series: Series) => string): RollupDelta[] {
+    return Array.from(this.#cells, ([series, cells]) => ({
+      customerId: series.customerId,
+      seriesId: idOf(series),
+      cells,
+    }))
       .sort(byKey)
       .flatMap((series) => [
         ...deltasOf(series, QUARTER_HOUR, series.cells),
@@ -84,27 +83,74 @@ export class RollupDeltas {
   }
 }
 
-function cellOf({ value, timestampMicros, arrival, stores }: RollupContribution): Cell {
-  const cell: Cell = { eventsCount: 1, sum: plus(0, value), max: null, min: null, timeSum: null, latest: null }
-  if (stores.length === 0) return cell
-  const exact = new Exact(value)
-  if (stores.includes('max')) cell.max = exact
-  if (stores.includes('min')) cell.min = exact
-  if (stores.includes('timeSum')) cell.timeSum = exact.times(timestampMicros)
-  if (stores.includes('latest')) cell.latest = { value: exact, atMicros: timestampMicros, arrival }
-  return cell
+interface Cell {
+  readonly keepsParts: boolean
+  eventsCount: number
+  readonly sum: ExactSum
+  max: Exact | null
+  min: Exact | null
+  timeSum: Exact | null
+  latest: LatestValue | null
 }
 
-function deltasOf({ customerId, seriesId }: Series, level: Level, cells: ReadonlyMap<number, Cell>): RollupDelta[] {
+interface SeriesCells {
+  readonly customerId: number
+  readonly seriesId: string
+  readonly cells: ReadonlyMap<number, Cell>
+}
+
+function emptyCell(keepsParts: boolean): Cell {
+  return { keepsParts, eventsCount: 0, sum: new ExactSum(), max: null, min: null, timeSum: null, latest: null }
+}
+
+type Parts = Pick<Cell, 'max' | 'min' | 'timeSum' | 'latest'>
+
+const NO_PARTS: Parts = { max: null, min: null, timeSum: null, latest: null }
+
+function partsOf({ value, timestampMicros, arrival, stores }: RollupContribution): Parts {
+  if (stores.length === 0) return NO_PARTS
+  const exact = new Exact(value)
+  return {
+    max: stores.includes('max') ? exact : null,
+    min: stores.includes('min') ? exact : null,
+    timeSum: stores.includes('timeSum') ? exact.times(timestampMicros) : null,
+    latest: stores.includes('latest') ? { value: exact, atMicros: timestampMicros, arrival } : null,
+  }
+}
+
+function addParts(cell: Cell, added: Parts): void {
+  cell.max = either(cell.max, added.max, (one, other) => Exact.max(one, other))
+  cell.min = either(cell.min, added.min, (one, other) => Exact.min(one, other))
+  cell.timeSum = either(cell.timeSum, added.timeSum, (one, other) => one.plus(other))
+  cell.latest = either(cell.latest, added.latest, laterValue)
+}
+
+function daysOf(quarterHours: ReadonlyMap<number, Cell>): ReadonlyMap<number, Cell> {
+  const days = new Map<number, Cell>()
+  for (const [bucket, cell] of quarterHours) {
+    const day = days.getOrInsertComputed(dayOfQuarterHour(bucket), () => emptyCell(cell.keepsParts))
+    day.eventsCount += cell.eventsCount
+    day.sum.addSum(cell.sum)
+    if (cell.keepsParts) addParts(day, cell)
+  }
+  return days
+}
+
+function deltasOf(
+  { customerId, seriesId }: SeriesCells,
+  level: Level,
+  cells: ReadonlyMap<number, Cell>,
+): RollupDelta[] {
   return [...cells]
     .sort(([left], [right]) => left - right)
-    .map(([bucket, { eventsCount, sum, max, min, timeSum, latest }]) => ({
+    .map(([bucket, { keepsParts, eventsCount, sum, max, min, timeSum, latest }]) => ({
       customerId,
       seriesId,
       level,
       bucket,
+      keepsParts,
       eventsCount,
-      valueSum: typeof sum === 'number' ? String(sum) : sum.toFixed(),
+      valueSum: sum.toFixed(),
       valueMax: max?.toFixed() ?? null,
       valueMin: min?.toFixed() ?? null,
       valueTimeSum: timeSum?.toFixed() ?? null,
@@ -112,39 +158,7 @@ function deltasOf({ customerId, seriesId }: Series, level: Level, cells: Readonl
     }))
 }
 
-function daysOf(quarterHours: ReadonlyMap<number, Cell>): ReadonlyMap<number, Cell> {
-  const days = new Map<number, Cell>()
-  for (const [bucket, cell] of quarterHours) addTo(days, dayOfQuarterHour(bucket), { ...cell })
-  return days
-}
-
-function addTo(cells: Map<number, Cell>, bucket: number, added: Cell): void {
-  const cell = cells.get(bucket)
-  if (cell === undefined) {
-    cells.set(bucket, added)
-    return
-  }
-  cell.eventsCount += added.eventsCount
-  cell.sum = plus(cell.sum, added.sum)
-  if (added.max !== null) cell.max = cell.max === null ? added.max : Exact.max(cell.max, added.max)
-  if (added.min !== null) cell.min = cell.min === null ? added.min : Exact.min(cell.min, added.min)
-  if (cell.timeSum !== null && added.timeSum !== null) cell.timeSum = cell.timeSum.plus(added.timeSum)
-  if (added.latest !== null) cell.latest = cell.latest === null ? added.latest : laterValue(cell.latest, added.latest)
-}
-
-// Sums of safe integers are exact doubles as long as they stay safe; everything else goes through decimals.
-function plus(sum: number | Exact, value: number | Exact | string): number | Exact {
-  const addend = typeof value === 'string' && SMALL_INTEGER.test(value) ? Number(value) : value
-  if (typeof sum === 'number' && typeof addend === 'number') {
-    const total = sum + addend
-    if (Number.isSafeInteger(total)) return total
-  }
-  return new Exact(sum).plus(addend)
-}
-
-const SMALL_INTEGER = /^-?\d{1,15}$/
-
-function byKey(left: Series, right: Series): number {
+function byKey(left: SeriesCells, right: SeriesCells): number {
   return (
     left.customerId - right.customerId ||
     left.seriesId.length - right.seriesId.length ||

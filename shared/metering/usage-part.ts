@@ -49,7 +49,8 @@ export function laterValue(one: LatestValue, other: LatestValue): LatestValue {
   return one.arrival >= other.arrival ? one : other
 }
 
-function either<Value>(
+/** Both together, or the one that there is. */
+export function either<Value>(
   one: Value | null,
   other: Value | null,
   both: (one: Value, other: Value) => Value,

@@ -10,6 +10,7 @@ import {
   requireCustomerReferences,
   touchCustomers,
 } from '../../db/usage/ingest-references.ts'
+import { KnownSeries } from '../../db/usage/known-series.ts'
 import { ensureUsagePartitions, monthsOfMicros } from '../../db/usage/partitions.ts'
 import { findRefusedUsage } from '../../db/usage/refused-usage.ts'
 import { insertUnprocessedEvents, type UnprocessedEvent } from '../../db/usage/unprocessed-events.ts'
@@ -39,7 +40,7 @@ export async function aggregateEvents(
     await insertUsageEvents(client, organizationId, newEvents)
     const usage = { events: newEvents, metrics }
     const refused = refusesLate ? await findRefusedUsage(client, organizationId, usage) : new Map()
-    const unusable = await countEvents(client, organizationId, { ...usage, refused })
+    const unusable = await countEvents(client, organizationId, { ...usage, refused, knownSeries: knownSeriesOf(pool) })
     await insertUnprocessedEvents(client, organizationId, [
       ...unusable.map(({ event, metricId, reason, details }) => ({ ...unprocessed(event, reason, details), metricId })),
       ...(await unknownSubscriptions(client, organizationId, newEvents)),
@@ -54,6 +55,12 @@ export async function aggregateEvents(
       received.map(({ event }) => event.producer),
     )
   })
+}
+
+const knownSeries = new WeakMap<Pool, KnownSeries>()
+
+function knownSeriesOf(pool: Pool): KnownSeries {
+  return knownSeries.getOrInsertComputed(pool, () => new KnownSeries())
 }
 
 // Partitions are never dropped while a process runs, so each month is asked for once per database.

@@ -22,7 +22,8 @@ export function attachCustomers(
       event,
       receivedAt,
       arrival: firstArrival + BigInt(place),
-      ...customer,
+      customerId: customer.customerId,
+      registered: customer.registered,
       eventKey: eventKey(event),
       contentHash: contentHash(event),
       timestampMicros: event.timestampMicros,
@@ -38,16 +39,20 @@ export function separateDuplicates(events: readonly IdentifiedEvent[]): {
   readonly first: readonly IdentifiedEvent[]
   readonly resent: readonly IdentifiedEvent[]
 } {
-  const byIdentity = new Map<string, IdentifiedEvent>()
+  const first: IdentifiedEvent[] = []
   const resent: IdentifiedEvent[] = []
-  for (const event of events) {
-    const identity = `${event.customerId}/${event.eventKey}`
-    if (byIdentity.has(identity)) resent.push(event)
-    else byIdentity.set(identity, event)
+  let last: IdentifiedEvent | undefined
+  // Sorting keeps the order of equals, so the first of each identity is the first that arrived.
+  for (const event of events.toSorted(byIdentity)) {
+    if (last?.customerId === event.customerId && last.eventKey === event.eventKey) resent.push(event)
+    else first.push(event)
+    last = event
   }
-  return { first: [...byIdentity.values()].sort(byIdentityOrder), resent }
+  return { first, resent }
 }
 
-function byIdentityOrder(left: IdentifiedEvent, right: IdentifiedEvent): number {
-  return left.customerId - right.customerId || (left.eventKey < right.eventKey ? -1 : 1)
+function byIdentity(left: IdentifiedEvent, right: IdentifiedEvent): number {
+  if (left.customerId !== right.customerId) return left.customerId - right.customerId
+  if (left.eventKey === right.eventKey) return 0
+  return left.eventKey < right.eventKey ? -1 : 1
 }

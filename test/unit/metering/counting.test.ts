@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseExactJson } from '../../../shared/json/exact-json.ts'
 import { cutIntoBuckets } from '../../../shared/metering/buckets.ts'
-import { type CountedMetric, countEvent } from '../../../shared/metering/count-event.ts'
+import { type CountedMetric, countEvent, dimensionsOf, dimensionsText } from '../../../shared/metering/count-event.ts'
 import { contentHash, eventKey } from '../../../shared/metering/event-identity.ts'
 import { isFieldName, propertyAt } from '../../../shared/metering/property.ts'
 import { RollupDeltas } from '../../../shared/metering/rollup.ts'
@@ -128,15 +128,39 @@ test('what a batch adds to its buckets is the exact sum of its values, in either
   fc.assert(
     fc.property(fc.array(fc.record({ timestampMicros: micros, value }), { minLength: 1 }), (contributions) => {
       const deltas = new RollupDeltas()
-      for (const contribution of contributions)
-        deltas.add({ customerId: 1, seriesId: '7', arrival: 1n, stores: [], ...contribution })
+      const series = { customerId: 1 }
+      for (const contribution of contributions) deltas.add(series, { arrival: 1n, stores: [], ...contribution })
       const expected = contributions.reduce((sum, contribution) => sum.plus(contribution.value), ZERO)
       for (const level of [0, 1]) {
-        const ofLevel = deltas.sorted().filter((delta) => delta.level === level)
+        const ofLevel = deltas.sorted(() => '7').filter((delta) => delta.level === level)
         const sum = ofLevel.reduce((total, delta) => total.plus(new Exact(delta.valueSum)), ZERO)
         expect(sum.toFixed()).toBe(expected.toFixed())
         expect(ofLevel.reduce((total, delta) => total + delta.eventsCount, 0)).toBe(contributions.length)
       }
     }),
+  )
+})
+
+test('the text of dimensions differs exactly where their values differ', () => {
+  const keys = { dimensionKeys: ['a', 'b'] }
+  const value = fc.oneof(fc.constantFrom(undefined, null, '', '-', '1:x', 'x', 0, true), fc.string({ maxLength: 3 }))
+  const properties = fc.record({ a: value, b: value })
+  fc.assert(
+    fc.property(properties, properties, (one, other) => {
+      const isSame = (read: (properties: Record<string, unknown>) => unknown) =>
+        JSON.stringify(read(one)) === JSON.stringify(read(other))
+      expect(isSame((event) => dimensionsText({ properties: event }, keys))).toBe(
+        isSame((event) => dimensionsOf({ properties: event }, keys)),
+      )
+    }),
+    {
+      examples: [
+        [
+          { a: 'a', b: 'bc' },
+          { a: 'ab', b: 'c' },
+        ],
+      ],
+      numRuns: 1000,
+    },
   )
 })
