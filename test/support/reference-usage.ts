@@ -77,7 +77,7 @@ export async function expectedFaults(sent: SentUsage, customers: readonly string
        union all select customer, transaction_id, null, 'metric_not_found' from first_sent where code <> 'gauge'
        union all select distinct on (again.customer, again.source, again.transaction_id, again.p)
          again.customer, again.transaction_id, null, 'duplicate_conflict'
-         from sent again join first_sent using (customer, source, transaction_id) where again.p <> first_sent.p
+         from sent again join originally_sent first using (customer, source, transaction_id) where again.p <> first.p
      ) faults where customer = any($1) and reason is not null`,
     [customers],
   )

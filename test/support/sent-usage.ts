@@ -14,7 +14,12 @@ export interface SentEvent {
 /** What was sent, in the order of sending, as a table that knows nothing of what became of it. */
 export interface SentUsage {
   add(events: readonly SentEvent[]): Promise<void>
-  /** Rows of a query over `first_sent`, the first event of each identity, and `sent`, all of them. */
+  /** Notes that the event of an identity counts no more, or as another one, from here on. */
+  correct(event: SentEvent, amended: SentEvent | null): Promise<void>
+  /**
+   * Rows of a query over `first_sent`, the first event of each identity as it counts now, `originally_sent`, as it was sent, and
+   * `sent`, all of them.
+   */
   query<Row extends object>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>
   close(): Promise<void>
 }
@@ -23,8 +28,16 @@ export interface SentUsage {
 const SCRATCH = `
   create temp table sent (place bigserial, customer text, source text, transaction_id text, subscription text, code text,
     at timestamptz, p jsonb);
-  create temp view first_sent as
+  create temp table corrected (like sent including defaults, voided boolean);
+  create temp view originally_sent as
     select distinct on (customer, source, transaction_id) * from sent order by customer, source, transaction_id, place;
+  create temp view first_sent as
+    select * from originally_sent where (customer, source, transaction_id) not in (
+      select customer, source, transaction_id from corrected)
+    union all
+    select place, customer, source, transaction_id, subscription, code, at, p from (
+      select distinct on (customer, source, transaction_id) * from corrected
+      order by customer, source, transaction_id, place desc) last_corrected where not voided;
   create function pg_temp.number_of(value jsonb) returns numeric language sql as $$
     select case when jsonb_typeof(value) = 'number' then (value #>> '{}')::numeric
       when jsonb_typeof(value) = 'string' and value #>> '{}' ~ '^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][0-9]{1,2})?$'
@@ -54,6 +67,23 @@ export async function openSentUsage(databaseUrl: string): Promise<SentUsage> {
            e ->> 'external_subscription_id', e ->> 'code', (e ->> 'timestamp')::timestamptz, e -> 'properties'
          from jsonb_array_elements($1::jsonb) with ordinality as given (e, place) order by place`,
         [JSON.stringify(events)],
+      )
+    },
+    correct: async (event, amended) => {
+      const { source = '', external_subscription_id = null, code, timestamp, properties } = amended ?? event
+      await client.query(
+        `insert into corrected (customer, source, transaction_id, subscription, code, at, p, voided)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+        [
+          event.external_customer_id,
+          source,
+          event.transaction_id,
+          external_subscription_id,
+          code,
+          timestamp,
+          JSON.stringify(properties),
+          amended === null,
+        ],
       )
     },
     query: async (sql, parameters = []) => (await client.query(sql, [...parameters])).rows,

@@ -99,10 +99,17 @@ const drawnEvent = fc.record({
   ),
 })
 
+const drawnCorrection = fc.record({
+  index: fc.nat(),
+  // Nothing voids the event.
+  amended: fc.option(drawnEvent, { freq: 3 }),
+})
+
 const drawnUsage = fc.record({
   customers: fc.tuple(drawnCustomer, drawnCustomer),
   events: fc.array(drawnEvent, { minLength: 1, maxLength: 45 }),
   resends: fc.array(fc.record({ index: fc.nat(), hasOtherContent: fc.boolean() }), { maxLength: 12 }),
+  corrections: fc.array(drawnCorrection, { maxLength: 12 }),
   order: fc.infiniteStream(fc.nat({ max: 10_000 })),
   batchSizes: fc.array(fc.constantFrom(1, 3, 9, 30), { minLength: 1, maxLength: 4 }),
 })
@@ -138,22 +145,33 @@ async function register(customer: string, drawn: DrawnCustomer): Promise<AskedSu
   return [...subscriptions, { ...other, id: (await create('/subscriptions', { ...about, ...own })).id }]
 }
 
-function eventsOf({ events, resends, order }: DrawnUsage, customers: readonly string[]): SentEvent[] {
-  const built = events.map(({ customer, seconds, subscription, source, properties, code }, index): SentEvent => {
-    const name = customers[customer] ?? ''
+type DrawnEvent = typeof drawnEvent extends fc.Arbitrary<infer Value> ? Value : never
+
+function contentOf({ seconds, subscription, properties, code }: DrawnEvent, customer: string) {
+  return {
+    ...(subscription === null ? {} : { external_subscription_id: `${customer}-${subscription}` }),
+    code,
+    timestamp: Temporal.Instant.from(NOW)
+      .add({ microseconds: Math.round(seconds * 1e6) })
+      .toString(),
+    // As JSON has it: what is undefined is not there.
+    properties: JSON.parse(JSON.stringify(properties)) as SentEvent['properties'],
+  }
+}
+
+function builtEvents({ events }: DrawnUsage, customers: readonly string[]): SentEvent[] {
+  return events.map((drawn, index): SentEvent => {
+    const name = customers[drawn.customer] ?? ''
     return {
       transaction_id: `t-${index}`,
-      ...(source === undefined ? {} : { source }),
+      ...(drawn.source === undefined ? {} : { source: drawn.source }),
       external_customer_id: name,
-      ...(subscription === null ? {} : { external_subscription_id: `${name}-${subscription}` }),
-      code,
-      timestamp: Temporal.Instant.from(NOW)
-        .add({ microseconds: Math.round(seconds * 1e6) })
-        .toString(),
-      // As JSON has it: what is undefined is not there.
-      properties: JSON.parse(JSON.stringify(properties)),
+      ...contentOf(drawn, name),
     }
   })
+}
+
+function eventsOf({ resends, order }: DrawnUsage, built: readonly SentEvent[]): SentEvent[] {
   const again = resends.map(({ index, hasOtherContent }): SentEvent => {
     const event = built[index % built.length] as SentEvent
     return hasOtherContent ? { ...event, properties: { ...event.properties, v: 5_000 } } : event
@@ -177,6 +195,24 @@ async function send(events: readonly SentEvent[], sizes: readonly number[]): Pro
     await expect.poll(async () => (await client.get('/events/backlog')).body.queued_batches, { interval: 5 }).toBe(0)
     from += size
   }
+}
+
+// An event that was voided, or says so already, is refused, and stays as it is.
+async function correctAll({ corrections }: DrawnUsage, built: readonly SentEvent[]): Promise<void> {
+  for (const [place, { index, amended }] of corrections.entries()) {
+    const event = built[index % built.length] as SentEvent
+    const { transaction_id, ...of } = identityOf(event)
+    const about = { ...of, reason: `correction ${place}` }
+    const content = amended && contentOf(amended, event.external_customer_id)
+    const body = content === null ? about : { ...about, event: { external_subscription_id: null, ...content } }
+    const { status, text } = await client.post(`/events/${transaction_id}/${content === null ? 'void' : 'amend'}`, body)
+    expect([201, 409], text).toContain(status)
+    if (status === 201) await sentUsage.correct(event, content && { ...identityOf(event), ...content })
+  }
+}
+
+function identityOf({ transaction_id, external_customer_id, source }: SentEvent) {
+  return { transaction_id, external_customer_id, ...(source === undefined ? {} : { source }) }
 }
 
 async function answeredUsage({ id }: AskedSubscription): Promise<Record<string, MeasuredUsage>> {
@@ -221,7 +257,9 @@ test('usage over HTTP and queue is what plain SQL over what was sent says, and s
         }
       }
       await registerAll(true)
-      await send(eventsOf(usage, customers), usage.batchSizes)
+      const built = builtEvents(usage, customers)
+      await send(eventsOf(usage, built), usage.batchSizes)
+      await correctAll(usage, built)
       await registerAll(false)
       for (const subscription of subscriptions) {
         expect(await answeredUsage(subscription)).toEqual(await expectedUsage(sentUsage, subscription))
