@@ -37,6 +37,7 @@ export const ERRORS = {
   event_not_found: { status: 404, retryable: false },
   event_voided: { status: 409, retryable: false },
   event_unchanged: { status: 409, retryable: false },
+  period_closed: { status: 409, retryable: false },
   event_correction_conflict: { status: 409, retryable: false },
   unprocessed_event_not_found: { status: 404, retryable: false },
   unprocessed_event_final: { status: 409, retryable: false },

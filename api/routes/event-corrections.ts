@@ -19,7 +19,7 @@ import { ExplainedEventAnswer, explainedView, revisionView } from '../schemas/ex
 import { madeCorrectionView } from '../schemas/made-correction.ts'
 import { validatorCompiler } from '../validation.ts'
 
-const REFUSALS = ['event_not_found', 'event_voided', 'event_correction_conflict'] as const
+const REFUSALS = ['event_not_found', 'event_voided', 'event_correction_conflict', 'period_closed'] as const
 
 /** What was sent and was wrong is corrected here; what was sent stays as it is. */
 export const eventCorrectionRoutes: Routes = async (server, { context }) => {

@@ -1,3 +1,4 @@
+import { AppError } from '../../shared/errors.ts'
 import { contributionOf } from '../../shared/metering/contribution.ts'
 import type { Statements } from '../statements.ts'
 import { type CountedContribution, countEvents, type Unusable } from '../usage/count-events.ts'
@@ -21,15 +22,17 @@ interface Correction {
   readonly replacement: StoredUsageEvent | null
 }
 
+const NOTHING_REFUSED: RefusedUsage<StoredUsageEvent> = new Map()
+
 /**
  * Takes out of usage what a row was counted for, and counts the row in its place. Both rows, the correction and the shared
  * lock of counting must be there. Locks what ingestion locks, in its order: metrics first, which ingestion does not lock,
- * then rollups, unprocessed events and the customer.
+ * then rollups, unprocessed events and the customer. `refusesLate` is as `openCounting` says. Throws `period_closed`.
  */
 export async function applyCorrection(
   client: Statements,
   organizationId: number,
-  { corrected, replacement }: Correction,
+  { corrected, replacement, refusesLate }: Correction & { readonly refusesLate: boolean },
 ): Promise<void> {
   const counting = replacement === null ? [] : [replacement]
   const codes = [corrected, ...counting].map(({ event }) => event.code)
@@ -37,7 +40,8 @@ export async function applyCorrection(
   const entries = await removeEntries(client, organizationId, corrected)
   const withdrawn = listContributions({ corrected, metrics, entries })
   const byCode = Map.groupBy(metrics, ({ eventCode }) => eventCode)
-  const refused = await stillRefused(client, organizationId, { events: counting, metrics: byCode, entries })
+  const decided = { corrected, replacement, metrics: byCode, entries, withdrawn }
+  const refused = refusesLate ? await requireOpen(client, organizationId, decided) : NOTHING_REFUSED
   const unusable = await countEvents(client, organizationId, { events: counting, metrics: byCode, refused, withdrawn })
   for (const contribution of withdrawn) {
     const isCounted = (event: StoredUsageEvent) => hasReached(contribution.metric, event)
@@ -50,27 +54,31 @@ export async function applyCorrection(
   await touchCustomers(client, organizationId, earliestMicros([corrected, ...counting]))
 }
 
-// An amendment does not open a closed period to what was refused; what was counted there is corrected.
-async function stillRefused(
+/**
+ * The metrics that go on refusing the replacement of a row that they refused. Throws `period_closed` where a closed period
+ * would count less, or more, than its final invoice says.
+ */
+async function requireOpen(
   client: Statements,
   organizationId: number,
-  {
-    events,
-    metrics,
-    entries,
-  }: {
-    events: readonly StoredUsageEvent[]
-    metrics: ReadonlyMap<string, readonly MetricProgress[]>
-    entries: readonly RemovedEntry[]
-  },
+  { corrected, replacement, metrics, entries, withdrawn }: Decided,
 ): Promise<RefusedUsage<StoredUsageEvent>> {
+  const events = replacement === null ? [corrected] : [corrected, replacement]
+  const refused = await findRefusedUsage(client, organizationId, { events, metrics })
   const closed = new Set(entries.filter(({ reason }) => reason === 'period_closed').map(({ metricId }) => metricId))
-  if (closed.size === 0) return new Map()
-  const refusing = Map.groupBy(
-    [...metrics.values()].flat().filter(({ id }) => closed.has(id)),
-    ({ eventCode }) => eventCode,
+  const leaves = withdrawn.filter(({ metric }) => refused.get(corrected)?.has(metric.id))
+  const enters = [...((replacement && refused.get(replacement)) ?? [])].filter((id) => !closed.has(id))
+  if (leaves.length === 0 && enters.length === 0) return refused
+  throw new AppError(
+    'period_closed',
+    `the event "${corrected.event.transactionId}" belongs to a period whose invoice is final, and late usage is refused; see late_usage of the organization and the plan`,
   )
-  return await findRefusedUsage(client, organizationId, { events, metrics: refusing })
+}
+
+interface Decided extends Correction {
+  readonly metrics: ReadonlyMap<string, readonly MetricProgress[]>
+  readonly entries: readonly RemovedEntry[]
+  readonly withdrawn: readonly CountedContribution[]
 }
 
 /** What the rollups hold of a row. What an entry says is not counted never was, nor what a rebuild has still to reach. */

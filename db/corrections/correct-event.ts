@@ -30,8 +30,8 @@ export interface CorrectedEvent {
 
 /**
  * Voids or amends what counts of an event, and corrects usage in the same transaction. A correction that was made before is
- * answered as it was then. Throws `event_not_found`, `event_voided`, and `event_correction_conflict` when another one came
- * between. The partition of an amended time must be there.
+ * answered as it was then. Throws `event_not_found`, `event_voided`, `event_unchanged`, `period_closed` where late usage is
+ * refused, and `event_correction_conflict` when another one came between. The partition of an amended time must be there.
  */
 export async function correctEvent(
   transaction: OrganizationTransaction,
@@ -42,7 +42,7 @@ export async function correctEvent(
   if (customerId === undefined) throw eventNotFound(request.event)
   const client = statementsOf(transaction)
   // Held to the end, and taken before all else: whoever waits for a row of another correction holds it already.
-  const { firstArrival } = await openCounting(client, organizationId)
+  const { firstArrival, refusesLate } = await openCounting(client, organizationId)
   const reload = () => listRevisions(client, organizationId, { ...request.event, customerId })
   const revisions = await reload()
   const made = findMade(revisions, request)
@@ -52,7 +52,7 @@ export async function correctEvent(
   const correction = await insertCorrection(client, organizationId, { corrected, replacement, ...request })
   if (correction === undefined) return requireSame(await reload(), request)
   if (replacement !== null) await insertAmendedEvent(client, organizationId, replacement)
-  await applyCorrection(client, organizationId, { corrected, replacement })
+  await applyCorrection(client, organizationId, { corrected, replacement, refusesLate })
   const payload = { event_correction_id: correction.id }
   await announce(transaction, { organizationId, topic: 'event_correction.created', payload })
   // As it is read from now on: the database has its own order of keys.

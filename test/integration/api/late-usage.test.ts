@@ -283,3 +283,26 @@ test('amending a refused event does not get it into a closed period', async () =
   await client.advanceTo('2026-03-01T02:00:00Z')
   expect((await bills(client)).map(({ lines }) => lines)).toEqual([['usage 90 = 9000'], ['usage 0 = 0']])
 })
+
+test('under the policy refuse a correction that would change a closed period is refused, and changes nothing', async () => {
+  const client = await afterJanuary(GRADUATED, { late_usage: 'refuse' })
+  const billed = `t${sent}`
+  await client.send([use(50, '2026-02-01T01:00:00Z')])
+  const correct = async (id: string, kind: 'void' | 'amend', event?: object) => {
+    const body = { external_customer_id: 'acme', reason: 'wrong', ...(event && { event }) }
+    const answer = await client.post(`/events/${id}/${kind}`, body)
+    return [answer.status, answer.body.code]
+  }
+  const refused = [409, 'period_closed']
+  expect(await correct(billed, 'void')).toEqual(refused)
+  expect(await correct(billed, 'amend', { properties: { tokens: 1 } })).toEqual(refused)
+  expect(await correct(billed, 'amend', { timestamp: '2026-02-01T01:00:00Z' })).toEqual(refused)
+  expect(await correct(`t${sent}`, 'amend', { timestamp: '2026-01-31T00:00:00Z' })).toEqual(refused)
+  expect((await client.get('/events?external_customer_id=acme')).body.data).toHaveLength(2)
+  expect(await correct(`t${sent}`, 'amend', { properties: { tokens: 7 } })).toEqual([201, undefined])
+  await client.advanceTo('2026-03-01T02:00:00Z')
+  expect((await bills(client)).map(({ lines }) => lines)).toEqual([['usage 90 = 9000'], ['usage 7 = 700']])
+  // A code that no metric reads changes no period.
+  await client.send([{ ...use(1, '2026-01-05T00:00:00Z'), code: 'unread' }])
+  expect(await correct(`t${sent}`, 'void')).toEqual([201, undefined])
+})
