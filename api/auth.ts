@@ -3,6 +3,7 @@ import { findApiKey, hashApiKey, type KeyHolder } from '../db/catalogue/api-keys
 import type { Connection } from '../db/connection.ts'
 import { AppError } from '../shared/errors.ts'
 import { requireScope } from './key-scopes.ts'
+import { SharedLoads } from './shared-loads.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -27,6 +28,7 @@ interface CachedHolder extends KeyHolder {
 export class Authenticator {
   readonly #connection: Connection
   readonly #holders = new Map<string, CachedHolder>()
+  readonly #loads = new SharedLoads<string, KeyHolder>()
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -39,23 +41,24 @@ export class Authenticator {
   async authenticate(request: FastifyRequest): Promise<void> {
     const key = bearerKey(request.headers.authorization)
     const hash = hashApiKey(key)
-    const holder = this.#cached(hash) ?? (await this.#load(hash))
+    const name = hash.toString('base64')
+    const holder = this.#cached(name) ?? (await this.#load(hash, name))
     requireScope(holder, request.method, request.routeOptions.url)
     request.organizationId = holder.organizationId
     request.keyCustomerId = holder.externalCustomerId
     request.apiKeyId = holder.apiKeyId
   }
 
-  #cached(hash: Buffer): CachedHolder | undefined {
-    const holder = this.#holders.get(hash.toString('base64'))
+  #cached(name: string): CachedHolder | undefined {
+    const holder = this.#holders.get(name)
     return holder !== undefined && holder.validUntilMs > performance.now() ? holder : undefined
   }
 
-  async #load(hash: Buffer): Promise<KeyHolder> {
-    const holder = await findApiKey(this.#connection, hash)
+  async #load(hash: Buffer, name: string): Promise<KeyHolder> {
+    const holder = await this.#loads.load(name, () => findApiKey(this.#connection, hash))
     if (holder === undefined) throw new AppError('unauthorized', 'the API key is unknown or revoked')
     if (this.#holders.size >= CACHE_SIZE) this.#holders.clear()
-    this.#holders.set(hash.toString('base64'), { ...holder, validUntilMs: performance.now() + CACHE_MS })
+    this.#holders.set(name, { ...holder, validUntilMs: performance.now() + CACHE_MS })
     return holder
   }
 }

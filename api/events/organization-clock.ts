@@ -1,6 +1,7 @@
 import { findFrozenTime } from '../../db/clock.ts'
 import { type Connection, withOrganization } from '../../db/connection.ts'
 import { microsOfInstant } from '../../shared/metering/timestamp.ts'
+import { SharedLoads } from '../shared-loads.ts'
 
 /** When an event was received, by its organization's clock. */
 export interface Receipt {
@@ -19,6 +20,7 @@ const LIVE_FOR_MS = 1_000
 export class OrganizationClock {
   readonly #connection: Connection
   readonly #liveUntilMs = new Map<number, number>()
+  readonly #loads = new SharedLoads<number, Receipt>()
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -31,12 +33,22 @@ export class OrganizationClock {
   }
 
   async #readClock(organizationId: number): Promise<Receipt> {
+    let frozen: Receipt | undefined
+    // That an organization is live is shared; a frozen time is not, because it may be older than the asking.
+    const live = await this.#loads.load(organizationId, async () => {
+      frozen = await this.#findFrozen(organizationId)
+      if (frozen !== undefined) return undefined
+      this.#liveUntilMs.set(organizationId, performance.now() + LIVE_FOR_MS)
+      return realReceipt()
+    })
+    return live ?? frozen ?? realReceipt()
+  }
+
+  async #findFrozen(organizationId: number): Promise<Receipt | undefined> {
     const frozenTime = await withOrganization(this.#connection, organizationId, (transaction) =>
       findFrozenTime(transaction, organizationId),
     )
-    if (frozenTime !== undefined) return { micros: microsOfInstant(frozenTime), frozen: true }
-    this.#liveUntilMs.set(organizationId, performance.now() + LIVE_FOR_MS)
-    return realReceipt()
+    return frozenTime === undefined ? undefined : { micros: microsOfInstant(frozenTime), frozen: true }
   }
 }
 

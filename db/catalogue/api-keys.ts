@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto'
+import { hash, randomInt } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
 import type { Connection, OrganizationTransaction } from '../connection.ts'
@@ -25,7 +25,7 @@ export interface ApiKeyDefinition {
 
 /** What is stored of a key; its 190 bits of chance need no slow hash. */
 export function hashApiKey(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest()
+  return hash('sha256', secret, 'buffer')
 }
 
 /**
