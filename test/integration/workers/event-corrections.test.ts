@@ -339,3 +339,27 @@ test('a correction changes a draft when that is final, and running charges at on
   await client.advanceTo('2026-04-01T01:00:00Z')
   expect(await invoice()).toMatchObject({ status: 'finalized', total_cents: 0 })
 })
+
+test('endpoints hear of a correction', async () => {
+  const about = { url: 'https://example.com/hooks', event_types: ['event_correction.created'] }
+  await client.create('/webhook_endpoints', about)
+  const customer = await customerWith(7)
+  const { body } = await correct('amend', customer, 'e1', { event: { timestamp: '2026-03-11T00:00:00Z' } })
+  const messages = async () => (await client.get('/webhook_messages?type=event_correction.created')).body.data
+  await expect.poll(messages, { timeout: 20_000 }).toHaveLength(1)
+  const [message] = await messages()
+  expect(message.payload).toMatchObject({
+    type: 'event_correction.created',
+    data: {
+      event_correction_id: body.id,
+      kind: 'amend',
+      reason: 'wrong',
+      transaction_id: 'e1',
+      source: '',
+      code: 'gauge',
+      external_customer_id: customer,
+      timestamp: EVENT_AT,
+      replacement_timestamp: '2026-03-11T00:00:00Z',
+    },
+  })
+})
