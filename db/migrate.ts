@@ -29,12 +29,29 @@ async function migrateTabkeeper(client: Client): Promise<void> {
   await client.query(
     'create table if not exists migrations (name text primary key, applied_at timestamptz not null default now())',
   )
+  for (const file of await listPending(client)) await applyFile(client, file)
+}
+
+/** The files that the database lacks, all of them where it has no schema. Changes nothing. */
+export async function listPendingMigrations(ownerDatabaseUrl: string): Promise<readonly string[]> {
+  const client = new Client({ connectionString: ownerDatabaseUrl, options: '-c search_path=tabkeeper' })
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ found: boolean }>(`select to_regclass('migrations') is not null as found`)
+    return rows[0]?.found === true ? await listPending(client) : await listFiles()
+  } finally {
+    await client.end()
+  }
+}
+
+async function listPending(client: Client): Promise<readonly string[]> {
   const applied = await client.query<{ name: string }>('select name from migrations')
   const appliedNames = new Set(applied.rows.map((row) => row.name))
-  const files = (await readdir(MIGRATIONS_FOLDER)).filter((file) => file.endsWith('.sql')).sort()
-  for (const file of files) {
-    if (!appliedNames.has(file)) await applyFile(client, file)
-  }
+  return (await listFiles()).filter((file) => !appliedNames.has(file))
+}
+
+async function listFiles(): Promise<readonly string[]> {
+  return (await readdir(MIGRATIONS_FOLDER)).filter((file) => file.endsWith('.sql')).sort()
 }
 
 async function applyFile(client: Client, file: string): Promise<void> {

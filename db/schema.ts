@@ -339,6 +339,7 @@ export interface Database {
     amount: Numeric
     currency: string
     pricedAt: Instant
+    writtenAt: DefaultedInstant
   }
   invoices: OfOrganization &
     Stamped & {

@@ -3,13 +3,13 @@ import { dirname, join, resolve } from 'node:path'
 import pg from 'pg'
 import { initializeCluster } from './cluster.ts'
 import { findFreePort } from './free-port.ts'
+import { DATABASE, ownerUrl } from './owner-url.ts'
 import { choosePlacement, type Placement } from './placement.ts'
 import { type Postmaster, startPostmaster, stopLeftPostmaster } from './postmaster.ts'
 import { claimFolder } from './runner-claim.ts'
 import { readOrCreateSecret } from './secret-file.ts'
 import { type PostgresProfile, serverSettings } from './settings.ts'
 
-const DATABASE = 'tabkeeper'
 const STARTUP_LIMIT_MS = 300_000
 const LOG_LIMIT_BYTES = 10_000_000
 
@@ -45,7 +45,7 @@ export class EmbeddedPostgres {
   /** The owner's connection string. Known once the server has started, and the same after a restart. */
   get url(): string {
     if (this.#port === undefined || this.#password === '') throw new Error('the embedded Postgres has not started yet')
-    return `postgres://${DATABASE}:${this.#password}@127.0.0.1:${this.#port}/${DATABASE}`
+    return ownerUrl(this.#password, this.#port)
   }
 
   /** The folder of the data. Known once the server has started. */

@@ -54,6 +54,14 @@ export async function stopLeftPostmaster(data: string): Promise<void> {
   else rmSync(join(data, 'postmaster.pid'), { force: true })
 }
 
+/** The port of the server that runs on this data now; undefined when none does. */
+export function findPostmasterPort(data: string): number | undefined {
+  const pid = readPostmasterPid(data)
+  if (pid === undefined || !isPostmaster(pid, data)) return undefined
+  const setting = commandLine(pid)?.find((word) => word.startsWith('port='))
+  return setting === undefined ? undefined : Number(setting.slice('port='.length))
+}
+
 // SIGINT is Postgres' fast shutdown; SIGQUIT leaves the rest to recovery.
 async function stopProcess(pid: number, exited: Promise<void>): Promise<void> {
   for (const [signal, limitMs] of STOP_STEPS) {

@@ -56,10 +56,10 @@ export async function countEvents<Event extends StoredUsageEvent>(
     const counted = refusing === undefined ? countEvent(event.event, read) : countOpen(event.event, read, refusing)
     for (const reason of counted.unusable) unusable.push({ event, ...reason })
     for (const { metric, value } of counted.contributions) {
-      deltas.add(series.of(event, metric), contributionOf({ event, metric, value }))
+      deltas.add(series.of(event, metric), rollupContributionOf({ event, metric, value }))
     }
   }
-  for (const left of withdrawn) deltas.withdraw(series.of(left.event, left.metric), contributionOf(left))
+  for (const left of withdrawn) deltas.withdraw(series.of(left.event, left.metric), rollupContributionOf(left))
   const ids = await resolveSeries(client, organizationId, { series: series.all(), knownSeries })
   const idOf = (one: SeriesOfBatch) => {
     const id = ids.get(one)
@@ -83,7 +83,8 @@ function countOpen(
 
 const NOTHING: CountedEvent = { contributions: [], unusable: [] }
 
-function contributionOf({ event, metric, value }: CountedContribution): RollupContribution {
+/** What an event adds to the rollups of a metric that counts it. */
+export function rollupContributionOf({ event, metric, value }: CountedContribution): RollupContribution {
   return {
     timestampMicros: event.event.timestampMicros,
     arrival: event.arrival,

@@ -1,11 +1,17 @@
 import { sql } from 'kysely'
 import type { OrganizationTransaction } from '../connection.ts'
+import type { Statements } from '../statements.ts'
 
 /** Class of the advisory locks, one per organization, that keep metrics as they are while events are counted. */
-export const COUNTING_LOCK = 728_253_371
+const COUNTING_LOCK = 728_253_371
 
 /** Events of one transaction; more never fit into one. */
 export const ARRIVALS_PER_TRANSACTION = 1n << 20n
+
+/** Keeps the metrics of the organization as they are until the transaction ends; as many at once as want to. */
+export async function shareCounting(client: Statements, organizationId: number): Promise<void> {
+  await client.query('select pg_advisory_xact_lock_shared($1, $2)', [COUNTING_LOCK, organizationId])
+}
 
 /**
  * Waits until no transaction counts events of the organization, lets none begin until this one ends, and answers with

@@ -2,7 +2,7 @@ import type { CountedMetric } from '../../shared/metering/count-event.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import type { Statements } from '../statements.ts'
 import { COUNTED_METRIC_COLUMNS } from './counted-metric-columns.ts'
-import { ARRIVALS_PER_TRANSACTION, COUNTING_LOCK } from './counting-lock.ts'
+import { ARRIVALS_PER_TRANSACTION, shareCounting } from './counting-lock.ts'
 import { REFUSES_LATE_USAGE } from './refused-usage.ts'
 
 /** A customer as usage names it; not registered until the API has created it. */
@@ -56,7 +56,7 @@ export async function openCounting(
   /** Whether late usage is refused by the organization or one of its plans. */
   refusesLate: boolean
 }> {
-  await client.query('select pg_advisory_xact_lock_shared($1, $2)', [COUNTING_LOCK, organizationId])
+  await shareCounting(client, organizationId)
   const { rows } = await client.query<{ turn: string; refuses: boolean }>(
     `select nextval('usage_arrivals') as turn, ${REFUSES_LATE_USAGE} as refuses`,
     [organizationId],

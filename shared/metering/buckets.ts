@@ -1,5 +1,5 @@
 const QUARTER_MICROS = 15 * 60 * 1_000_000
-const DAY_MICROS = 24 * 60 * 60 * 1_000_000
+export const DAY_MICROS = 24 * 60 * 60 * 1_000_000
 export const QUARTERS_PER_DAY = DAY_MICROS / QUARTER_MICROS
 
 /** Levels of the rollups. On quarter hours of UTC the midnight of every zone falls. */

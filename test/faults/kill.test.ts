@@ -11,6 +11,7 @@ import { type Fault, replayWithFaults } from '../support/faults-replay.ts'
 import { AFTER_BOTH_MONTHS, faultScenario } from '../support/faults-scenario.ts'
 import { type FaultyService, pidsOf, startFaultyService } from '../support/faults-service.ts'
 import { until } from '../support/faults-until.ts'
+import { expectVerified } from '../support/tabkeeper.ts'
 
 const REQUESTS = 24_000
 const LATE_CUSTOMERS = 60
@@ -42,6 +43,7 @@ test('an acknowledged event counts exactly once, whatever is killed while it is 
   await untilAllIsCounted()
   expect(repeatedRequests).toBeGreaterThan(0)
   expect(await findUsageFaults(service.pool, REQUESTS)).toEqual([])
+  await expectVerified(service.databaseUrl)
   await untilQueuesAreEmpty(service)
   expectEverythingRuns()
   expect(Math.max(...reports.map(({ recoveredMs }) => recoveredMs))).toBeLessThan(RECOVERY_WITHIN_MS)
@@ -78,6 +80,7 @@ test('a subscription gets one invoice per period, gapless and posted, whatever i
   await untilQueuesAreEmpty(service)
   await until('all is announced', async () => (await countUnrelayed()) === 0)
   expect(await findInvoiceFaults(service.pool)).toEqual([])
+  await expectVerified(service.databaseUrl)
   expectEverythingRuns()
   expect(Math.max(...reports.map(({ recoveredMs }) => recoveredMs))).toBeLessThan(RECOVERY_WITHIN_MS)
 })

@@ -12,6 +12,7 @@ import { faultScenario } from '../support/faults-scenario.ts'
 import { type FaultyService, pidsOf, startFaultyService } from '../support/faults-service.ts'
 import { until } from '../support/faults-until.ts'
 import { testRedisUrl } from '../support/redis.ts'
+import { expectVerified } from '../support/tabkeeper.ts'
 
 const REQUESTS = 2_000
 /** What is measured is a rate, so it takes a stretch of time. */
@@ -74,6 +75,7 @@ test('after an outage usage counts as before, and no job has failed for good', a
   await replayWithFaults(service, scenario, [])
   await until('all is counted', async () => (await service.producer.backlog('aggregate-usage')) === 0)
   expect(await findUsageFaults(service.pool, REQUESTS)).toEqual([])
+  await expectVerified(service.databaseUrl)
   await untilQueuesAreEmpty(service)
 })
 

@@ -6,6 +6,7 @@ import { type Fault, replayWithFaults } from '../support/faults-replay.ts'
 import { faultScenario } from '../support/faults-scenario.ts'
 import { type FaultyService, pidsOf, startFaultyService } from '../support/faults-service.ts'
 import { until } from '../support/faults-until.ts'
+import { expectVerified } from '../support/tabkeeper.ts'
 
 const REQUESTS = 8_000
 
@@ -34,6 +35,7 @@ test('a process that is asked to end does so within ten seconds and loses nothin
   expect(Math.max(...ends.map(({ durationMs }) => durationMs))).toBeLessThan(END_WITHIN_MS)
   await until('all is counted', async () => (await service.producer.backlog('aggregate-usage')) === 0)
   expect(await findUsageFaults(service.pool, REQUESTS)).toEqual([])
+  await expectVerified(service.databaseUrl)
   await untilQueuesAreEmpty(service)
 })
 

@@ -11,6 +11,7 @@ import {
   type ReferenceSubscription,
 } from '../../support/reference-usage.ts'
 import { openSentUsage, type SentEvent, type SentUsage } from '../../support/sent-usage.ts'
+import { expectVerified } from '../../support/tabkeeper.ts'
 import { type RunningWorkers, startWorkers } from '../../support/workers.ts'
 
 const NOW = '2026-03-28T00:00:00Z'
@@ -265,6 +266,7 @@ test('usage over HTTP and queue is what plain SQL over what was sent says, and s
         expect(await answeredUsage(subscription)).toEqual(await expectedUsage(sentUsage, subscription))
       }
       expect(await storedFaults(customers)).toEqual(await expectedFaults(sentUsage, customers))
+      await expectVerified(api.config.databaseUrl)
     }),
     { numRuns: 12 },
   )

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createPool } from '../../../db/connection.ts'
 import { differingRollups } from '../../support/rollup-audit.ts'
 import type { ClockedClient, TestService } from '../../support/service.ts'
 import { startService } from '../../support/service.ts'
+import { expectVerified } from '../../support/tabkeeper.ts'
 
 let service: TestService
 let client: ClockedClient
@@ -36,6 +37,7 @@ beforeAll(async () => {
   }
   await client.create('/plans/', { code: 'all', name: 'All', interval: 'monthly', charges })
 })
+afterEach(() => expectVerified(service.api.config.databaseUrl))
 afterAll(async () => {
   await pool.end()
   await service.stop()

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
 import { aggregateEvents } from '../../../workers/aggregate-usage/aggregate-events.ts'
 import { type BillingFixture, createBillingFixture } from '../../support/billing.ts'
+import { expectVerified } from '../../support/tabkeeper.ts'
 import { usageEvent } from '../../support/usage-event.ts'
 
 const RANGES = [
@@ -82,7 +83,9 @@ test('reordering, duplicating and re-batching events never changes an invoice', 
     ),
     { numRuns: 12 },
   )
+  await expectVerified(fixture.url)
   await fixture.advanceTo('2026-02-01T03:00:00Z')
+  await expectVerified(fixture.url)
   for (const [plain, shuffled] of pairs) {
     const bills = await Promise.all([plain, shuffled].map((customer) => fixture.invoices(customer)))
     const [expected, actual] = bills.map((invoices) =>

@@ -1,0 +1,38 @@
+import { type RebuiltUsage, rebuildOrganization } from '../../db/verify/rebuild-organization.ts'
+import type { Command } from './command.ts'
+import { EXIT_CODES } from './command-error.ts'
+import { requireSelections, SELECTION_HELP, SELECTION_OPTIONS } from './selection.ts'
+
+/** Writes rollups anew where they are not what the raw events say, and has running charges priced anew. */
+export const rebuild: Command = {
+  summary: 'writes rollups anew from raw events and has running charges priced anew',
+  help: `tabkeeper rebuild [OPTIONS]
+
+Counts the raw events anew and writes the rollups that differ, a day of a customer at a time, while ingestion goes on.
+Running charges of the customers are priced anew by the price-usage worker, as soon as it runs.
+
+${SELECTION_HELP}
+  --json             the last line of the output is one JSON object`,
+  options: SELECTION_OPTIONS,
+  run: async (database, request) => {
+    const rebuilt: RebuiltUsage[] = []
+    for (const selection of await requireSelections(database, request)) {
+      const tell = ({ customers, days }: RebuiltUsage) =>
+        request.progress(`${selection.organization}: ${customers} customers, ${days} days written anew`)
+      rebuilt.push(await rebuildOrganization(database, selection, tell))
+    }
+    const sum = (of: (one: RebuiltUsage) => number) => rebuilt.reduce((total, one) => total + of(one), 0)
+    const [customers, days, rollups] = [sum((one) => one.customers), sum((one) => one.days), sum((one) => one.rollups)]
+    const rebuilding = rebuilt.flatMap((one) => one.rebuilding)
+    return {
+      exitCode: EXIT_CODES.done,
+      lines: [
+        `Read the usage of ${customers} customers; wrote ${days} days anew, ${rollups} rollups.`,
+        ...(rebuilding.length === 0
+          ? []
+          : [`Left out, because they are being counted anew: ${rebuilding.join(', ')}.`]),
+      ],
+      json: { command: 'rebuild', customers, days, rollups, rebuilding },
+    }
+  },
+}

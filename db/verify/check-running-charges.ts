@@ -1,0 +1,144 @@
+import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
+import { decimal } from '../../shared/money/decimal.ts'
+import { type BilledSubscription, listBilledSubscriptions } from '../billing/billed-subscriptions.ts'
+import { rateRunning } from '../billing/rate-running.ts'
+import type { OrganizationTransaction } from '../connection.ts'
+import { statementsOf } from '../statements.ts'
+import type { DifferenceLog } from './difference.ts'
+import type { UsageSelection } from './usage-selection.ts'
+
+const SUBSCRIPTIONS_PER_PAGE = 100
+
+/**
+ * Rates the running periods anew, as of the time they were priced at, and compares units, events and amounts. Left out are
+ * customers whose usage or subscriptions have changed since, because they are priced anew with their next usage at the
+ * latest. Answers with the number of subscriptions that were compared.
+ */
+export async function checkRunningCharges(
+  transaction: OrganizationTransaction,
+  selection: UsageSelection,
+  log: DifferenceLog,
+): Promise<number> {
+  let compared = 0
+  for (let after = NO_ID; ; ) {
+    const page = await listPriced(transaction, selection, after)
+    for (const [pricedAt, priced] of Map.groupBy(page, (row) => row.pricedAt.toString())) {
+      const subscriptions = await listBilledSubscriptions(transaction, selection.organizationId, priced)
+      const asOf = Temporal.Instant.from(pricedAt)
+      const charges = await rateRunning(transaction, selection.organizationId, { subscriptions, asOf })
+      for (const subscription of subscriptions) {
+        const lines = charges.filter((charge) => charge.subscription === subscription).map(({ line }) => line)
+        compareSubscription(subscription, { lines, stored: await listStored(transaction, subscription), log })
+        compared += 1
+      }
+    }
+    if (page.length < SUBSCRIPTIONS_PER_PAGE) return compared
+    after = page.at(-1)?.id ?? NO_ID
+  }
+}
+
+const NO_ID = '00000000-0000-0000-0000-000000000000'
+
+interface PricedSubscription {
+  readonly id: string
+  readonly customerId: number
+  readonly pricedAt: Temporal.Instant
+}
+
+async function listPriced(
+  transaction: OrganizationTransaction,
+  { organizationId, customerId }: UsageSelection,
+  after: string,
+): Promise<readonly PricedSubscription[]> {
+  const { rows } = await statementsOf(transaction).query<PricedSubscription>(
+    `select subscription.id, subscription.customer_id as "customerId", max(charge.priced_at) as "pricedAt"
+     from subscriptions subscription
+     join running_charges charge on charge.customer_id = subscription.customer_id
+       and charge.subscription_id = subscription.id
+     where subscription.organization_id = $1 and ($2::integer is null or subscription.customer_id = $2)
+       and subscription.id > $3 and subscription.current_period_start is not null
+       and not exists (select from touched_customers touched where touched.customer_id = subscription.customer_id)
+       -- Who pays for usage that names no subscription may have changed with any of the customer's.
+       and not exists (select from subscriptions sibling where sibling.customer_id = subscription.customer_id
+                         and sibling.updated_at >= charge.written_at)
+     group by subscription.id, subscription.customer_id
+     order by subscription.id limit $4`,
+    [organizationId, customerId ?? null, after, SUBSCRIPTIONS_PER_PAGE],
+  )
+  return rows
+}
+
+interface StoredCharge {
+  readonly key: string
+  readonly periodStart: Temporal.Instant
+  readonly periodEnd: Temporal.Instant
+  readonly units: string
+  readonly eventsCount: string
+  readonly amount: string
+}
+
+async function listStored(
+  transaction: OrganizationTransaction,
+  { id, customerId }: BilledSubscription,
+): Promise<readonly StoredCharge[]> {
+  const { rows } = await statementsOf(transaction).query<
+    Omit<StoredCharge, 'key'> & {
+      componentId: string
+      filterId: string | null
+      groupedBy: Record<string, string | null>
+    }
+  >(
+    `select price_component_id as "componentId", charge_filter_id as "filterId", grouped_by as "groupedBy",
+       period_start as "periodStart", period_end as "periodEnd", units::text as units,
+       events_count::text as "eventsCount", amount::text as amount
+     from running_charges where customer_id = $1 and subscription_id = $2 order by position`,
+    [customerId, id],
+  )
+  return rows.map(({ componentId, filterId, groupedBy, ...row }) => ({
+    ...row,
+    key: chargeKey(componentId, filterId, groupedBy),
+  }))
+}
+
+function compareSubscription(
+  { externalId, id }: BilledSubscription,
+  { lines, stored, log }: { lines: readonly RatedLine[]; stored: readonly StoredCharge[]; log: DifferenceLog },
+): void {
+  const rated = lines.map((line) => [lineKey(line), line] as const)
+  const isOfThisPeriod = stored.every(({ periodStart, periodEnd }) =>
+    lines.some((line) => line.periodStart.equals(periodStart) && line.periodEnd.equals(periodEnd)),
+  )
+  if (!isOfThisPeriod) return
+  const about = { subscription: externalId || id }
+  const left = new Map(stored.map((row) => [row.key, textOf(row)]))
+  const right = new Map(rated.map(([key, line]) => [key, textOf(line)]))
+  const names = new Map(rated.map(([key, line]) => [key, line.description]))
+  for (const key of new Set([...left.keys(), ...right.keys()])) {
+    const [one = null, other = null] = [left.get(key), right.get(key)]
+    if (one === other) continue
+    log.add({
+      check: 'running_charges',
+      about: { ...about, charge: names.get(key) ?? key },
+      stored: one,
+      computed: other,
+    })
+  }
+}
+
+function lineKey({ componentId, portion }: RatedLine): string {
+  return chargeKey(componentId, portion?.filterId ?? null, portion?.groupedBy ?? {})
+}
+
+function chargeKey(
+  componentId: string,
+  filterId: string | null,
+  groupedBy: Readonly<Record<string, string | null>>,
+): string {
+  const groups = Object.entries(groupedBy).sort(([one], [other]) => (one < other ? -1 : 1))
+  return JSON.stringify([componentId, filterId, groups])
+}
+
+function textOf(row: { units: string; eventsCount: string; amount: string } | RatedLine): string {
+  const [units, amount] = [row.units, row.amount].map((value) => decimal(value.toString()).toFixed())
+  return `${units} units of ${row.eventsCount} events for ${amount}`
+}

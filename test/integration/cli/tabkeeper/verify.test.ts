@@ -1,0 +1,286 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { Pool } from 'pg'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { PROJECT_FOLDER } from '../../../../cli/start/running-process.ts'
+import { aggregateEvents } from '../../../../workers/aggregate-usage/aggregate-events.ts'
+import { postPending } from '../../../../workers/post-transactions/post-pending.ts'
+import { priceTouched } from '../../../../workers/price-usage/price-touched.ts'
+import { type BillingFixture, createBillingFixture } from '../../../support/billing.ts'
+import { insertMetric } from '../../../support/metering.ts'
+import { findRollupFaults } from '../../../support/rollup-reference.ts'
+import { expectVerified, runTabkeeper } from '../../../support/tabkeeper.ts'
+import { usageEvent } from '../../../support/usage-event.ts'
+
+const START = Date.parse('2026-03-02T00:00:00Z') * 1000
+const MINUTE = 60_000_000
+
+let fixture: BillingFixture
+
+beforeAll(async () => {
+  fixture = await createBillingFixture('2026-03-01T00:00:00Z')
+  await insertMetric(fixture, { code: 'requests', aggregation: 'count', eventCode: 'tokens', dimensionKeys: ['model'] })
+  await insertMetric(fixture, { code: 'largest', aggregation: 'max', eventCode: 'tokens', fieldName: 'tokens' })
+  await insertMetric(fixture, { code: 'level', aggregation: 'weighted_sum', eventCode: 'tokens', fieldName: 'tokens' })
+  await insertMetric(fixture, { code: 'last', aggregation: 'latest', eventCode: 'tokens', fieldName: 'tokens' })
+  await insertMetric(fixture, { code: 'size', aggregation: 'sum', eventCode: 'tokens', fieldName: 'size' })
+  await fixture.plan({ code: 'pro', amountMinor: 1000n }, [{ chargeModel: 'standard', properties: { amount: '0.5' } }])
+  for (const name of ['acme', 'umbrella']) {
+    await fixture.customer(name)
+    await fixture.subscribe({ externalCustomerId: name, planCode: 'pro', externalId: `${name}-pro` })
+    await send(name, 300)
+  }
+  await priceAll()
+  await fixture.advanceTo('2026-03-20T00:00:00Z')
+})
+afterAll(() => fixture.close())
+beforeEach(() => expectVerified(fixture.url))
+
+async function send(externalCustomerId: string, count: number): Promise<void> {
+  const received = Array.from({ length: count }, (_, index) => ({
+    receivedAt: '2026-03-02T00:00:00Z',
+    event: usageEvent({
+      externalCustomerId,
+      code: 'tokens',
+      timestampMicros: START + index * 17 * MINUTE,
+      // One in ten lacks what the metric `size` reads.
+      properties: { tokens: (index * 7919) % 101, model: `m${index % 3}`, ...(index % 10 === 0 ? {} : { size: 0.25 }) },
+    }),
+  }))
+  await aggregateEvents(fixture.pool, fixture.organizationId, received)
+}
+
+async function priceAll(): Promise<void> {
+  const { rows } = await fixture.pool.query<{ customer_id: number }>('select customer_id from customers')
+  const ids = rows.map((row) => row.customer_id)
+  await fixture.within((transaction) => priceTouched(transaction, fixture.organizationId, ids))
+}
+
+const verify = (...words: string[]) => runTabkeeper(['verify', '--json', ...words], { DATABASE_URL: fixture.url })
+const rebuild = (...words: string[]) => runTabkeeper(['rebuild', '--json', ...words], { DATABASE_URL: fixture.url })
+
+// As the owner, who may do what no role of the service may.
+async function damage(statement: string): Promise<void> {
+  const { rowCount } = await fixture.pool.query(statement)
+  expect(rowCount, statement).toBeGreaterThan(0)
+}
+
+describe('a damaged rollup is named, and rebuilt from the raw events', () => {
+  const OF_ACME = `customer_id = (select customer_id from customers where external_id = 'acme')`
+  const seriesOf = (code: string) =>
+    `series_id in (select series_id from usage_series where ${OF_ACME}
+       and billable_metric_id = (select id from billable_metrics where code = '${code}'))`
+
+  test.each([
+    ['a sum', 'tokens', 'value_sum', `update usage_rollups set value_sum = value_sum + 0.5 where level = 0`],
+    ['a count', 'requests', 'events_count', `update usage_rollups set events_count = events_count + 1 where level = 1`],
+    ['a maximum', 'largest', 'value_max', `update usage_rollups set value_max = 1000 where level = 0`],
+    ['a time sum', 'level', 'value_time_sum', `update usage_rollups set value_time_sum = null where level = 1`],
+    [
+      'a latest value',
+      'last',
+      'latest_arrival',
+      `update usage_rollups set latest_arrival = latest_arrival + 1 where level = 1`,
+    ],
+    ['a missing row', 'size', 'events_count', `delete from usage_rollups where level = 0`],
+  ])('%s', async (_name, metric, column, statement) => {
+    await damage(`${statement} and ${OF_ACME} and ${seriesOf(metric)}`)
+    const found = await verify()
+    expect(found.exitCode).toBe(1)
+    expect(found.json.listed[0]).toMatchObject({ check: 'rollups', about: { customer: 'acme', metric, column } })
+    expect(found.output).toContain(`customer acme, metric ${metric}`)
+    expect((await verify('--customer', 'umbrella')).exitCode).toBe(0)
+    expect((await verify('--metric', metric)).exitCode).toBe(1)
+    expect((await rebuild('--metric', metric)).exitCode).toBe(0)
+    await priceAll()
+  })
+
+  test('rows that no event accounts for', async () => {
+    await damage(`insert into usage_rollups (customer_id, series_id, level, bucket, organization_id, events_count, value_sum)
+      select customer_id, series_id, level, bucket + 1000, organization_id, 1, 1 from usage_rollups where ${seriesOf('last')}`)
+    const found = await verify()
+    expect(found.json.differences).toBeGreaterThan(0)
+    expect(found.json.listed[0]).toMatchObject({ stored: '1', computed: null })
+    expect((await rebuild('--customer', 'acme')).json.days).toBeGreaterThan(0)
+    expect(await findUsedFaults()).toEqual([])
+    await priceAll()
+  })
+
+  test('all of them gone, series included', async () => {
+    await damage('delete from usage_rollups')
+    await damage('delete from usage_series')
+    expect((await verify()).exitCode).toBe(1)
+    expect((await rebuild()).json).toMatchObject({ customers: 2 })
+    expect(await findUsedFaults()).toEqual([])
+    await priceAll()
+  })
+})
+
+// What the reference cannot know: which events a metric could not use.
+async function findUsedFaults(): Promise<string[]> {
+  return (await findRollupFaults(fixture.pool)).filter((line) => !line.includes(' size '))
+}
+
+test('an event that its metric has not counted is expected in no rollup, even once it could be', async () => {
+  await damage(`update billable_metrics set field_name = 'tokens' where code = 'size'`)
+  const found = await verify('--metric', 'size')
+  // Events that were counted by the field of before are no longer right; those set aside are not missing.
+  expect(found.json.listed.every(({ about }: { about: { column: string } }) => about.column === 'value_sum')).toBe(true)
+  await damage(`update billable_metrics set field_name = 'size' where code = 'size'`)
+})
+
+test('an identity without its event, an event without its identity, and one of another time are named', async () => {
+  const stranger = '00000000-0000-0000-0000-000000000001'
+  await damage(`update event_keys set event_key = '${stranger}'
+    where event_key = (select min(event_key::text)::uuid from event_keys)`)
+  const found = await verify()
+  expect(found.exitCode).toBe(1)
+  expect(
+    found.json.listed.map(({ check, stored, computed }: Record<string, string>) => [check, stored, computed]),
+  ).toEqual([
+    ['event_keys', expect.stringMatching(/^1 claims at 2026-03-/), '0 events'],
+    ['event_keys', '0 claims', expect.stringMatching(/^1 events at 2026-03-/)],
+  ])
+  await damage(`update event_keys set event_key = (
+      select event_key from usage_events event where not exists (
+        select from event_keys key where key.customer_id = event.customer_id and key.event_key = event.event_key))
+    where event_key = '${stranger}'`)
+  await damage(`update event_keys set "timestamp" = "timestamp" + interval '1 s'`)
+  expect((await verify()).json).toMatchObject({ differences: 600 })
+  await damage(`update event_keys set "timestamp" = "timestamp" - interval '1 s'`)
+})
+
+test('a database that agrees with itself is said to be equal', async () => {
+  expect(await verify()).toMatchObject({
+    exitCode: 0,
+    json: { command: 'verify', equal: true, differences: 0, organizations: 1 },
+  })
+})
+
+test('a running charge that is not what rating gives is named, and priced anew after a rebuild', async () => {
+  await damage(`update running_charges set amount = amount + 1 where events_count > 0`)
+  const found = await verify()
+  expect(found.json.listed.map(({ check }: { check: string }) => check)).toEqual(['running_charges', 'running_charges'])
+  await rebuild()
+  await priceAll()
+})
+
+describe('money that is not what it is made of is named', () => {
+  let owner: Pool
+
+  beforeAll(async () => {
+    await fixture.advanceTo('2026-04-03T00:00:00Z')
+    await fixture.pool.query(
+      `insert into transactions (organization_id, reference_id, type, amount, currency, customer_id, status)
+       select $1, 'top-' || customer_id, 'topup', 12.345, 'USD', customer_id, 'pending' from customers`,
+      [fixture.organizationId],
+    )
+    const { rows } = await fixture.pool.query<{ id: string }>('select id from transactions')
+    const ids = rows.map(({ id }) => id)
+    await fixture.within((transaction) => postPending(transaction, fixture.organizationId, ids))
+    // Triggers keep even the owner from it otherwise.
+    owner = new Pool({ connectionString: fixture.url, options: OWNER_WITHOUT_TRIGGERS })
+  })
+  afterAll(() => owner.end())
+
+  const ONE_POSTING = `(select id from ledger_postings where reference_kind = 'transaction' limit 1)`
+  const ONE_INVOICE = `(select id from invoices where status = 'finalized' and total_minor > 0 order by id limit 1)`
+
+  test.each([
+    ['a balance', ['ledger_balances'], 'ledger_balances', 'balance_minor', 'true'],
+    [
+      'the amount of a transaction',
+      ['ledger_balances', 'ledger_postings'],
+      'ledger_postings',
+      'amount_minor',
+      `id = ${ONE_POSTING}`,
+    ],
+    [
+      'what an invoice is posted with',
+      ['ledger_postings'],
+      'ledger_postings',
+      'amount_minor',
+      `reference_id = ${ONE_INVOICE}::text`,
+    ],
+    [
+      'the sum of lines',
+      ['invoice_totals'],
+      'invoice_lines',
+      'amount_minor',
+      `invoice_id = ${ONE_INVOICE} and position = 0`,
+    ],
+    ['the last number', ['invoice_numbers'], 'issuers', 'last_invoice_number', 'true'],
+  ])('%s', async (_name, checks, table, column, where) => {
+    const change = async (by: number) => {
+      const { rowCount } = await owner.query(`update ${table} set ${column} = ${column} + ${by} where ${where}`)
+      expect(rowCount).toBeGreaterThan(0)
+    }
+    await change(1)
+    const found = await verify()
+    expect(found.exitCode).toBe(1)
+    const named = new Set(found.json.listed.map(({ check }: { check: string }) => check))
+    expect(named).toEqual(new Set(checks))
+    await change(-1)
+  })
+
+  test('a number that is missing in between', async () => {
+    const numbers = 'select number from invoices where number is not null order by number limit 1'
+    const { rows } = await owner.query<{ number: string }>(numbers)
+    const [first] = rows
+    await owner.query(`update invoices set number = 'INV-X' where number = $1`, [first?.number])
+    const [difference] = (await verify()).json.listed
+    expect(difference).toMatchObject({ check: 'invoice_numbers', about: { issuer: 'default', number: '000001' } })
+    await owner.query(`update invoices set number = $1 where number = 'INV-X'`, [first?.number])
+  })
+})
+
+const OWNER_WITHOUT_TRIGGERS = '-c search_path=tabkeeper -c session_replication_role=replica'
+
+describe('the command', () => {
+  const run = (...words: string[]) => runTabkeeper(words, { DATABASE_URL: fixture.url })
+
+  test('tells what it can do', async () => {
+    expect(await run('--help')).toMatchObject({ exitCode: 0, output: expect.stringContaining('verify') })
+    expect(await run('verify', '--help')).toMatchObject({
+      exitCode: 0,
+      output: expect.stringContaining('--metric CODE'),
+    })
+  })
+
+  test.each([
+    ['no command', [], ''],
+    ['an unknown command', ['verfy'], 'There is no command verfy'],
+    ['an unknown option', ['verify', '--fix'], "Unknown option '--fix'"],
+    [
+      'an organization that is not there',
+      ['verify', '--organization', 'nobody'],
+      'Nothing matches --organization nobody',
+    ],
+    ['a metric that is not there', ['rebuild', '--metric', 'nothing'], 'Nothing matches --metric nothing'],
+  ])('refuses %s with 2', async (_name, words, message) => {
+    expect(await run(...words)).toMatchObject({ exitCode: 2, errors: expect.stringContaining(message) })
+  })
+
+  test('runs as a program of its own', async () => {
+    const program = join(PROJECT_FOLDER, 'cli/tabkeeper.mjs')
+    const environment = { ...process.env, DATABASE_URL: fixture.url }
+    const { stdout } = await promisify(execFile)(process.execPath, [program, 'verify', '--json'], { env: environment })
+    expect(JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ command: 'verify', equal: true })
+    const wrong = promisify(execFile)(process.execPath, [program, 'verify', '--no-such-option'], { env: environment })
+    await expect(wrong).rejects.toMatchObject({ code: 2 })
+  })
+
+  test('ends with 3 when there is no database', async () => {
+    const nowhere = { DATABASE_URL: 'postgres://tabkeeper@127.0.0.1:1/tabkeeper' }
+    expect(await runTabkeeper(['verify'], nowhere)).toMatchObject({
+      exitCode: 3,
+      errors: expect.stringContaining('reached'),
+    })
+    const folder = { TABKEEPER_DATA_DIR: '/nonexistent' }
+    expect(await runTabkeeper(['verify'], folder)).toMatchObject({
+      exitCode: 3,
+      errors: expect.stringContaining('DATABASE_URL'),
+    })
+  })
+})
