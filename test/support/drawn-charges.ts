@@ -40,12 +40,19 @@ const sometimes = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil:
 const unitModifiers = fc.record({
   free_units: sometimes(decimals(30, 1)),
   unit_conversion: sometimes(
-    fc.record({
-      operation: fc.constantFrom('multiply', 'divide'),
-      factor: fc.constantFrom('0.5', '1.5', '4', '7'),
-      rounding_mode: fc.constantFrom('round', 'ceil', 'floor', null),
-      precision: fc.integer({ min: -1, max: 2 }),
-    }),
+    fc
+      .record({
+        operation: fc.constantFrom('multiply', 'divide'),
+        factor: fc.constantFrom('0.5', '1.5', '4', '7'),
+        rounding: fc.oneof(
+          fc.constant({ rounding_mode: null }),
+          fc.record({
+            rounding_mode: fc.constantFrom('round', 'ceil', 'floor'),
+            precision: fc.integer({ min: -1, max: 2 }),
+          }),
+        ),
+      })
+      .map(({ rounding, ...conversion }) => ({ ...conversion, ...rounding })),
   ),
 })
 

@@ -131,8 +131,8 @@ function converted(
   if (conversion === undefined) return { ...usage, units }
   const factor = fraction(conversion.factor)
   const exact = conversion.operation === 'multiply' ? times(units, factor) : over(units, factor)
-  const mode = conversion.rounding_mode
-  return { ...usage, units: mode === null ? exact : rounded(exact, mode, conversion.precision) }
+  if (conversion.rounding_mode === null) return { ...usage, units: exact }
+  return { ...usage, units: rounded(exact, conversion.rounding_mode, conversion.precision) }
 }
 
 function matrixPrice(

@@ -23,9 +23,10 @@ export interface SentModifiers {
   readonly unit_conversion?: {
     readonly operation: 'multiply' | 'divide'
     readonly factor: string
-    readonly rounding_mode: 'round' | 'ceil' | 'floor' | null
-    readonly precision: number
-  }
+  } & (
+    | { readonly rounding_mode: null }
+    | { readonly rounding_mode: 'round' | 'ceil' | 'floor'; readonly precision: number }
+  )
   readonly free_units?: string
   readonly matrix?: {
     readonly dimensions: Pair

@@ -73,6 +73,7 @@ test('an invoice is answered whole: a draft, then final with its number, and onl
     external_customer_id: 'acme',
     subscription_id: UUID,
     issuer_code: 'default',
+    corrects_invoice_id: null,
     currency: 'USD',
     period_start: '2026-01-01T05:00:00Z',
     period_end: '2026-02-01T05:00:00Z',
