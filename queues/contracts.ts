@@ -9,9 +9,13 @@ export interface QueueContract<Payload extends TSchema = TSchema> {
   readonly attempts: number
   /** First delay before a retry; it doubles up to `MAX_BACKOFF_MS`. */
   readonly backoffMs: number
+  /** Finished jobs that stay to be looked at; while one stays, its id cannot be queued again. */
+  readonly keptCompleted: number
 }
 
 export const MAX_BACKOFF_MS = 30_000
+
+const KEPT_COMPLETED = 50
 
 const OrganizationId = Type.Integer({ minimum: 1 })
 const Ids = Type.Array(Type.String({ format: 'uuid' }), { minItems: 1, maxItems: 2000 })
@@ -50,6 +54,8 @@ export const QUEUES = {
     partitions: 1,
     attempts: 20,
     backoffMs: 200,
+    // What a job had to leave, because another worker held it, is due again under the same id.
+    keptCompleted: 0,
   }),
   /** Starts and ends that are due, and test clocks that have arrived. */
   'run-lifecycle': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
@@ -94,6 +100,8 @@ export function partitionNames(name: QueueName): readonly string[] {
   return Array.from({ length: partitions }, (_, partition) => `${name}-${partition}`)
 }
 
-function contract<Payload extends TSchema>(definition: QueueContract<Payload>): QueueContract<Payload> {
-  return definition
+function contract<Payload extends TSchema>(
+  definition: Omit<QueueContract<Payload>, 'keptCompleted'> & { readonly keptCompleted?: number },
+): QueueContract<Payload> {
+  return { keptCompleted: KEPT_COMPLETED, ...definition }
 }

@@ -78,11 +78,11 @@ export class Producer {
 }
 
 function jobOptions(name: QueueName): JobsOptions {
-  const { attempts, backoffMs } = QUEUES[name]
+  const { attempts, backoffMs, keptCompleted } = QUEUES[name]
   return {
     attempts,
     backoff: { type: 'bounded', delay: backoffMs },
-    removeOnComplete: { count: 50 },
+    removeOnComplete: { count: keptCompleted },
     // A job that failed for good is a dead letter and stays until somebody looks at it.
     removeOnFail: false,
   }

@@ -12,8 +12,9 @@ const LIVE_WAIT_SECONDS = 60
 const TEST_CLOCK_WAIT_SECONDS = 600
 
 /**
- * Enqueues a job per organization for what is due. A chunk that is queued is not queued again; one that failed for good
- * stays as a dead letter and is tried anew in the next hour, so that nothing stays unbilled after a long outage.
+ * Enqueues a job per organization for what is due. A chunk that is queued is not queued again; one that is done and yet
+ * due is, and one that failed for good stays as a dead letter and is tried anew in the next hour, so that nothing stays
+ * unbilled after a long outage.
  */
 export async function findDueWork(connection: Connection, producer: Producer): Promise<number> {
   const now = realNow()

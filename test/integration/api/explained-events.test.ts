@@ -1,8 +1,5 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type ClockedClient, startService, type TestService } from '../../support/service.ts'
-
-// An advance of the clock was seen to take close to a minute.
-vi.setConfig({ testTimeout: 240_000 })
 
 let service: TestService
 beforeAll(async () => {

@@ -1,18 +1,20 @@
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { listDueDrafts, listDueSubscriptions } from '../../../db/billing/due-work.ts'
 import { finalizeDrafts } from '../../../db/billing/finalize-drafts.ts'
 import { setDraftAside, setSubscriptionAside } from '../../../db/billing/set-aside.ts'
 import { openQueueBackend, type QueueBackend } from '../../../queues/backend.ts'
 import { Producer } from '../../../queues/producer.ts'
-import { readConfig } from '../../../shared/config.ts'
+import { type Config, readConfig } from '../../../shared/config.ts'
 import { findDueWork } from '../../../workers/issue-invoices/find-due-work.ts'
 import { issueBills } from '../../../workers/issue-invoices/issue-bills.ts'
 import { type BillingFixture, createBillingFixture } from '../../support/billing.ts'
 import { testRedisUrl } from '../../support/redis.ts'
+import { startWorkers } from '../../support/workers.ts'
 
 let fixture: BillingFixture
 let backend: QueueBackend
 let producer: Producer
+let config: Config
 
 afterEach(async () => {
   // On Redis the tests of a file share a database.
@@ -24,7 +26,7 @@ afterEach(async () => {
 
 async function open(frozenTime: string): Promise<void> {
   fixture = await createBillingFixture(frozenTime)
-  const config = readConfig({ DATABASE_URL: fixture.url, TABKEEPER_SECRET: 'secret', REDIS_URL: testRedisUrl() })
+  config = readConfig({ DATABASE_URL: fixture.url, TABKEEPER_SECRET: 'secret', REDIS_URL: testRedisUrl() })
   backend = await openQueueBackend(config, fixture.pool)
   producer = new Producer(backend)
 }
@@ -101,6 +103,26 @@ test('what failed by itself is set aside for an hour, so that others are seen be
   await issueBills(connection, organizationId, [failing])
   await fixture.pool.query(`update subscriptions set next_billing_at = '2026-01-15T00:00:00Z' where id = $1`, [failing])
   expect(await listed({ seconds: 1 })).toEqual([failing])
+})
+
+test('a bill that another transaction held is written as soon as that lets it go', async () => {
+  await open('2026-01-01T00:00:00Z')
+  await fixture.plan({ code: 'fee', amountMinor: 1000n })
+  const id = await subscribeNewCustomer('held')
+  await fixture.pool.query(`update test_clocks set frozen_time = '2026-02-01T02:00:00Z', updated_at = now()`)
+  const holder = await fixture.pool.connect()
+  await holder.query('begin')
+  await holder.query('select from subscriptions where id = $1 for update', [id])
+  await findDueWork(fixture.connection, producer)
+  const workers = await startWorkers(config, ['issue-invoices'])
+  try {
+    await vi.waitFor(async () => expect(await enqueuedTasks()).not.toContain('issue'), { timeout: 10_000 })
+    await holder.query('commit')
+    await vi.waitFor(async () => expect(await fixture.invoices('held')).toHaveLength(1), { timeout: 10_000 })
+  } finally {
+    holder.release(true)
+    await workers.stop()
+  }
 })
 
 test('a draft is found only with its customer', async () => {
