@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
-import { copyLines } from '../copy.ts'
+import { copyRows } from '../copy.ts'
 import { plainArray } from '../plain-array.ts'
 
 /** The identity of an event and the hash of its content. */
@@ -39,13 +39,12 @@ export async function claimEventKeys(
 async function copyKeys(client: PoolClient, organizationId: number, keys: readonly EventKey[]): Promise<boolean> {
   await client.query('savepoint claim_event_keys')
   try {
-    await copyLines(
+    await copyRows(
       client,
       'event_keys (customer_id, event_key, organization_id, content_hash, "timestamp")',
-      keys.map(
-        ({ customerId, eventKey, contentHash, timestampMicros }) =>
-          `${customerId}\t${eventKey}\t${organizationId}\t${contentHash}\t${isoOfMicros(timestampMicros)}`,
-      ),
+      keys,
+      ({ customerId, eventKey, contentHash, timestampMicros }) =>
+        `${customerId}\t${eventKey}\t${organizationId}\t${contentHash}\t${isoOfMicros(timestampMicros)}`,
     )
     await client.query('release savepoint claim_event_keys')
     return true

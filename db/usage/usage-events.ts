@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
-import { copyField, copyLines } from '../copy.ts'
+import { copyField, copyRows } from '../copy.ts'
 
 /** A raw event on its way into the table; immutable from then on. */
 export interface StoredUsageEvent {
@@ -19,25 +19,15 @@ export async function insertUsageEvents(
   organizationId: number,
   rows: readonly StoredUsageEvent[],
 ): Promise<void> {
-  await copyLines(
+  await copyRows(
     client,
     `usage_events (customer_id, organization_id, "timestamp", event_key, received_at, code, source, transaction_id,
        external_subscription_id, arrival, amount_minor, properties)`,
-    rows.map(({ customerId, eventKey, receivedAt, arrival, event }) =>
-      [
-        customerId,
-        organizationId,
-        isoOfMicros(event.timestampMicros),
-        eventKey,
-        receivedAt,
-        copyField(event.code),
-        copyField(event.source),
-        copyField(event.transactionId),
-        copyField(event.externalSubscriptionId),
-        arrival,
-        copyField(event.preciseTotalAmountCents ?? null),
-        copyField(JSON.stringify(event.properties)),
-      ].join('\t'),
-    ),
+    rows,
+    ({ customerId, eventKey, receivedAt, arrival, event }) =>
+      `${customerId}\t${organizationId}\t${isoOfMicros(event.timestampMicros)}\t${eventKey}\t${receivedAt}\t` +
+      `${copyField(event.code)}\t${copyField(event.source)}\t${copyField(event.transactionId)}\t` +
+      `${copyField(event.externalSubscriptionId)}\t${arrival}\t${event.preciseTotalAmountCents ?? '\\N'}\t` +
+      copyField(JSON.stringify(event.properties)),
   )
 }

@@ -61,9 +61,21 @@ function secondsMicros(value: unknown): number | undefined {
 
 /** The ISO text of microseconds since the epoch, to the microsecond, in UTC. */
 export function isoOfMicros(micros: number): string {
-  const millis = Math.floor(micros / 1000)
-  const rest = String(micros - millis * 1000).padStart(3, '0')
-  return `${new Date(millis).toISOString().slice(0, -1)}${rest}Z`
+  const second = Math.floor(micros / 1_000_000)
+  return `${isoOfSecond(second)}.${String(micros - second * 1_000_000).padStart(6, '0')}Z`
+}
+
+const isoOfSeconds = new Map<number, string>()
+const MOST_SECONDS = 1_000
+
+// Events that come together are of a few seconds, and a calendar date is dear to write.
+function isoOfSecond(second: number): string {
+  const known = isoOfSeconds.get(second)
+  if (known !== undefined) return known
+  if (isoOfSeconds.size >= MOST_SECONDS) isoOfSeconds.clear()
+  const text = new Date(second * 1000).toISOString().slice(0, -5)
+  isoOfSeconds.set(second, text)
+  return text
 }
 
 /** Microseconds since the epoch of an instant; a safe integer until the year 2255. */

@@ -11,9 +11,12 @@ interface Waiting<Held> {
 }
 
 // Larger transactions touch fewer rollup rows per event; past this size the gain is small and memory grows.
-const MAX_EVENTS_PER_TRANSACTION = 10_000
+const MAX_EVENTS_PER_TRANSACTION = 25_000
 // While one transaction waits for its commit, the next is prepared.
 const MAX_TRANSACTIONS = 2
+// A transaction costs as much as hundreds of events, so while an organization sends few at a time, they gather a moment.
+const FEW_EVENTS = 2_500
+const GATHER_MS = 50
 
 /**
  * Lets jobs that are in flight at the same time share one transaction. Answers per batch, so that a failure of the
@@ -23,6 +26,9 @@ export class BatchMerger<Held extends Batch> {
   readonly #work: (batches: readonly Held[]) => Promise<readonly PromiseSettledResult<void>[]>
   #waiting: Waiting<Held>[] = []
   #running = 0
+  /** When the last transaction of an organization started; those that are long over are forgotten. */
+  readonly #startedAtMs = new Map<number, number>()
+  #startsLater = false
 
   constructor(work: (batches: readonly Held[]) => Promise<readonly PromiseSettledResult<void>[]>) {
     this.#work = work
@@ -39,8 +45,13 @@ export class BatchMerger<Held extends Batch> {
 
   #startNext(): void {
     if (this.#running >= MAX_TRANSACTIONS) return
-    const group = this.#takeGroup()
-    if (group.length === 0) return
+    const organizationId = this.#nextOrganization()
+    if (organizationId === undefined) {
+      if (this.#waiting.length > 0) this.#startLater()
+      return
+    }
+    const group = this.#takeGroup(organizationId)
+    this.#startedAtMs.set(organizationId, performance.now())
     this.#running += 1
     void this.#run(group).finally(() => {
       this.#running -= 1
@@ -61,9 +72,30 @@ export class BatchMerger<Held extends Batch> {
     }
   }
 
-  // A transaction holds one organization's events; the longest waiting organization goes first.
-  #takeGroup(): Waiting<Held>[] {
-    const organizationId = this.#waiting[0]?.batch.organizationId
+  // The longest waiting organization goes first, except those that gather.
+  #nextOrganization(): number | undefined {
+    const sinceMs = performance.now() - GATHER_MS
+    for (const [organizationId, startedAtMs] of this.#startedAtMs) {
+      if (startedAtMs <= sinceMs) this.#startedAtMs.delete(organizationId)
+    }
+    const counts = new Map<number, number>()
+    for (const { batch } of this.#waiting) {
+      counts.set(batch.organizationId, (counts.get(batch.organizationId) ?? 0) + batch.count)
+    }
+    return counts.keys().find((id) => !this.#startedAtMs.has(id) || (counts.get(id) ?? 0) >= FEW_EVENTS)
+  }
+
+  #startLater(): void {
+    if (this.#startsLater) return
+    this.#startsLater = true
+    setTimeout(() => {
+      this.#startsLater = false
+      this.#startNext()
+    }, GATHER_MS)
+  }
+
+  // A transaction holds one organization's events.
+  #takeGroup(organizationId: number): Waiting<Held>[] {
     const group: Waiting<Held>[] = []
     const left: Waiting<Held>[] = []
     let events = 0

@@ -1,0 +1,62 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { BatchMerger } from '../../../workers/aggregate-usage/batch-merger.ts'
+
+interface SentBatch {
+  readonly organizationId: number
+  readonly count: number
+}
+
+let transactions: (readonly SentBatch[])[]
+let merger: BatchMerger<SentBatch>
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'setImmediate', 'performance'] })
+  transactions = []
+  merger = new BatchMerger(async (batches) => {
+    transactions.push(batches)
+    return batches.map(() => ({ status: 'fulfilled', value: undefined }))
+  })
+})
+afterEach(() => vi.useRealTimers())
+
+const batch = (organizationId: number, count: number): SentBatch => ({ organizationId, count })
+
+async function submit(...batches: readonly SentBatch[]): Promise<void> {
+  for (const sent of batches) void merger.submit(sent)
+  await vi.advanceTimersByTimeAsync(1)
+}
+
+test('the first batch of an organization is counted at once, the few after it gather for a moment', async () => {
+  await submit(batch(1, 1))
+  expect(transactions).toEqual([[batch(1, 1)]])
+  await submit(batch(1, 2))
+  await submit(batch(1, 3))
+  expect(transactions).toHaveLength(1)
+  await vi.advanceTimersByTimeAsync(60)
+  expect(transactions.slice(1)).toEqual([[batch(1, 2), batch(1, 3)]])
+})
+
+test('an organization that gathers holds up no other', async () => {
+  await submit(batch(1, 1))
+  await submit(batch(1, 2), batch(2, 1))
+  expect(transactions.slice(1)).toEqual([[batch(2, 1)]])
+})
+
+test('many events do not wait', async () => {
+  await submit(batch(1, 1))
+  await submit(batch(1, 2_000), batch(1, 600))
+  expect(transactions.slice(1)).toEqual([[batch(1, 2_000), batch(1, 600)]])
+})
+
+test('what waits is counted without another batch coming', async () => {
+  await submit(batch(1, 1))
+  const waiting = merger.submit(batch(1, 1))
+  await vi.advanceTimersByTimeAsync(200)
+  await expect(waiting).resolves.toBeUndefined()
+})
+
+test('a transaction takes no more than 25,000 events, but one batch of any size', async () => {
+  await submit(batch(1, 30_000), batch(1, 20_000), batch(1, 5_000), batch(1, 1))
+  await vi.advanceTimersByTimeAsync(60)
+  expect(transactions).toEqual([[batch(1, 30_000)], [batch(1, 20_000), batch(1, 5_000)], [batch(1, 1)]])
+})
