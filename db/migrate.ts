@@ -44,6 +44,11 @@ export async function listPendingMigrations(ownerDatabaseUrl: string): Promise<r
   }
 }
 
+/** The name of the newest file: what the schema of an up-to-date database is. */
+export async function newestMigration(): Promise<string> {
+  return (await listFiles()).at(-1) ?? ''
+}
+
 async function listPending(client: Client): Promise<readonly string[]> {
   const applied = await client.query<{ name: string }>('select name from migrations')
   const appliedNames = new Set(applied.rows.map((row) => row.name))

@@ -325,6 +325,13 @@ export interface Database {
     announcedAt: NullableInstant
   }
   touchedCustomers: OfOrganization & { customerId: number; touchedAt: Instant; earliestAt: NullableInstant }
+  archivedUsage: OfOrganization & {
+    month: ColumnType<string, string, never>
+    folder: string
+    eventsCount: BigInteger
+    manifestSha256: string
+    archivedAt: DefaultedInstant
+  }
   runningCharges: OfOrganization & {
     customerId: number
     subscriptionId: string

@@ -16,6 +16,7 @@ export const ERRORS = {
   billable_metric_not_found: { status: 404, retryable: false },
   billable_metric_filter_exists: { status: 409, retryable: false },
   billable_metric_filter_not_found: { status: 404, retryable: false },
+  usage_archived: { status: 409, retryable: false },
   usage_report_too_large: { status: 422, retryable: false },
   price_too_large: { status: 422, retryable: false },
   invalid_reference: { status: 400, retryable: false },

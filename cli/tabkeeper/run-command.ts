@@ -2,12 +2,14 @@ import { parseArgs } from 'node:util'
 import type { Command, CommandRequest } from './command.ts'
 import { CommandError, EXIT_CODES } from './command-error.ts'
 import { withDatabase } from './open-database.ts'
+import { partitions } from './partitions.ts'
 import { rebuild } from './rebuild.ts'
 import { verify } from './verify.ts'
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['verify', verify],
   ['rebuild', rebuild],
+  ['partitions', partitions],
 ])
 
 /** What a command is run with, apart from its words. */

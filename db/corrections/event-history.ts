@@ -1,6 +1,7 @@
 import { AppError } from '../../shared/errors.ts'
 import { eventKey } from '../../shared/metering/event-identity.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
+import { refuseArchivedEvent } from '../archives/archived-usage.ts'
 import type { CorrectionKind } from '../schema.ts'
 import type { Statements } from '../statements.ts'
 import { type EventRow, storedEvent } from '../usage/rebuild.ts'
@@ -24,7 +25,7 @@ export interface EventRevision extends StoredUsageEvent {
   readonly correction: EventCorrection | null
 }
 
-/** All rows of an event, in order; none when no such event is stored. */
+/** All rows of an event, in order; none when no such event is stored. Throws `usage_archived` when it is archived. */
 export async function listRevisions(
   client: Statements,
   organizationId: number,
@@ -48,6 +49,7 @@ export async function listRevisions(
      order by known.revision`,
     [organizationId, customerId, eventKey(event)],
   )
+  if (rows.length === 0) await refuseArchivedEvent(client, organizationId, { customerId, eventKey: eventKey(event) })
   return rows.map((row) => ({
     ...storedEvent(customerId, row),
     revision: row.revision,

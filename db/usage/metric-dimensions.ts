@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
+import { refuseArchivedMetrics } from '../archives/archived-usage.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
+import { statementsOf } from '../statements.ts'
 import { openRebuild } from './counting-lock.ts'
 
 /**
@@ -13,6 +15,7 @@ export async function requireDimensions(
   wanted: ReadonlyMap<string, ReadonlySet<string>>,
 ): Promise<void> {
   if ((await listLacking(transaction, organizationId, wanted)).length === 0) return
+  await refuseArchivedMetrics(statementsOf(transaction), organizationId, [...wanted.keys()])
   const rebuild = await openRebuild(transaction, organizationId)
   // While it waited for the counting to stop, somebody else may have done it.
   for (const { id, dimensionKeys } of await listLacking(transaction, organizationId, wanted)) {

@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
 import { dimensionsOf } from '../../shared/metering/count-event.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
+import { refuseArchived } from '../archives/archived-usage.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { list } from '../list.ts'
+import { statementsOf } from '../statements.ts'
 import { countStoredEvent, type StoredEventRow } from './count-stored-event.ts'
 import { notRefused } from './refused-events.ts'
 import type { UsageQuestion, UsageSlice } from './usage-question.ts'
@@ -18,7 +20,10 @@ interface EventRow extends StoredEventRow {
   readonly position: number
 }
 
-/** What raw events say to their questions, one slice an event, in order of time, then arrival. */
+/**
+ * What raw events say to their questions, one slice an event, in order of time, then arrival. Throws `usage_archived` where
+ * some of them are archived.
+ */
 export async function readEvents(
   transaction: OrganizationTransaction,
   organizationId: number,
@@ -26,6 +31,11 @@ export async function readEvents(
   ranges: readonly RawRange[],
 ): Promise<UsageSlice[]> {
   if (ranges.length === 0) return []
+  await refuseArchived(
+    statementsOf(transaction),
+    organizationId,
+    ranges.map(({ startMicros, endMicros }) => ({ start: isoOfMicros(startMicros), end: isoOfMicros(endMicros) })),
+  )
   const asked = ranges.map((range) => questions[range.position])
   const { rows } = await sql<EventRow>`
     select asked.position, event."timestamp", event.arrival::text as arrival, event.amount_minor::text as amount_minor,

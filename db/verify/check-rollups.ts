@@ -1,11 +1,9 @@
 import { DAY, dayOfQuarterHour } from '../../shared/metering/buckets.ts'
 import type { Statements } from '../statements.ts'
-import { type ComparedDay, differencesOf, pairDays, type RollupDifference } from './compare-days.ts'
-import { countDays, type MetricsByEventCode } from './counted-days.ts'
+import { differencesOf, type RollupDifference } from './compare-days.ts'
 import type { DifferenceLog } from './difference.ts'
-import { readLiveEvents } from './live-events.ts'
-import { readStoredDays } from './stored-days.ts'
-import { listSelectedMetrics, type SelectedMetric, type UsageSelection } from './usage-selection.ts'
+import { pairedDays, type SelectedArchive } from './paired-days.ts'
+import { listSelectedMetrics, type UsageSelection } from './usage-selection.ts'
 
 /** What was looked at. */
 export interface CheckedRollups {
@@ -21,13 +19,13 @@ export interface CheckedRollups {
 export async function checkRollups(
   client: Statements,
   selection: UsageSelection,
-  log: DifferenceLog,
+  { archive, log }: { archive: SelectedArchive; log: DifferenceLog },
 ): Promise<CheckedRollups> {
   const metrics = await listSelectedMetrics(client, selection)
   const counted = metrics.filter(({ isRebuilding }) => !isRebuilding)
   const codes = new Map(metrics.map(({ id, code }) => [id, code]))
   let rollups = 0
-  for await (const day of pairedDays(client, selection, counted)) {
+  for await (const day of pairedDays(client, selection, { metrics: counted, archive })) {
     rollups += day.stored?.rollups.length ?? 0
     const differences = differencesOf(day)
     if (differences.length === 0) continue
@@ -40,17 +38,6 @@ export async function checkRollups(
   if (selection.metricId === undefined) await checkSeries(client, selection, log)
   const rebuilding = metrics.filter(({ isRebuilding }) => isRebuilding).map(({ code }) => code)
   return { rollups, rebuilding }
-}
-
-/** The days of a selection, as they are stored and as they are counted. */
-export function pairedDays(
-  client: Statements,
-  { organizationId, customerId }: Pick<UsageSelection, 'organizationId' | 'customerId'>,
-  metrics: readonly SelectedMetric[],
-): AsyncGenerator<ComparedDay, void> {
-  const byCode: MetricsByEventCode = Map.groupBy(metrics, ({ eventCode }) => eventCode)
-  const events = readLiveEvents(client, { organizationId, customerId, eventCodes: [...byCode.keys()] })
-  return pairDays(readStoredDays(client, { organizationId, customerId, metrics }), countDays(events, byCode))
 }
 
 function aboutBucket(

@@ -9,7 +9,7 @@ import { touchCustomers } from '../usage/ingest-references.ts'
 import { deleteRollups, lockRollups, overwriteRollups, type RollupKey } from '../usage/repair-rollups.ts'
 import { requireSeries } from '../usage/series.ts'
 import { countDays, type UsageDay } from './counted-days.ts'
-import { readLiveEvents } from './live-events.ts'
+import { type LiveEvent, readLiveEvents } from './live-events.ts'
 import { listStoredRollups } from './stored-days.ts'
 import { listSelectedMetrics, type SelectedMetric, type UsageSelection } from './usage-selection.ts'
 
@@ -17,6 +17,8 @@ import { listSelectedMetrics, type SelectedMetric, type UsageSelection } from '.
 export interface DamagedDay {
   readonly customerId: number
   readonly day: number
+  /** Those of its events that are archived, which nobody can change meanwhile. */
+  readonly archivedEvents: readonly LiveEvent[]
 }
 
 /**
@@ -108,10 +110,18 @@ async function countDamaged(
   organizationId: number,
   { metrics, damaged }: RepairScope,
 ): Promise<Pick<UsageDay, 'rollups' | 'series'>> {
-  const { customerId, day } = damaged
+  const { customerId, day, archivedEvents } = damaged
   const byCode = Map.groupBy(metrics, ({ eventCode }) => eventCode)
   const events = readLiveEvents(client, { organizationId, customerId, eventCodes: [...byCode.keys()], day })
   let counted: UsageDay | undefined
-  for await (const only of countDays(events, byCode)) counted = only
+  for await (const only of countDays(joined(archivedEvents, events), byCode)) counted = only
   return counted ?? { rollups: [], series: new Map() }
+}
+
+async function* joined(
+  archived: readonly LiveEvent[],
+  live: AsyncIterable<LiveEvent>,
+): AsyncGenerator<LiveEvent, void> {
+  yield* archived
+  yield* live
 }

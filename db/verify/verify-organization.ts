@@ -1,6 +1,9 @@
+import { listArchivedUsage } from '../archives/archived-usage.ts'
+import type { UsageMonth } from '../archives/usage-month.ts'
 import type { Connection } from '../connection.ts'
 import { inSnapshot } from '../snapshot.ts'
 import { statementsOf } from '../statements.ts'
+import type { ReadArchive } from './archived-events.ts'
 import { checkEventKeys } from './check-event-keys.ts'
 import { checkLedger } from './check-ledger.ts'
 import { checkRollups } from './check-rollups.ts'
@@ -15,6 +18,8 @@ export interface VerifiedOrganization {
   readonly runningSubscriptions: number
   /** Codes of metrics that are being counted anew, whose rollups were left out. */
   readonly rebuilding: readonly string[]
+  /** Archived months whose rollups were left out, because the archive was not given. */
+  readonly unread: readonly UsageMonth[]
 }
 
 /**
@@ -24,13 +29,16 @@ export interface VerifiedOrganization {
 export async function verifyOrganization(
   connection: Connection,
   selection: UsageSelection,
-  log: DifferenceLog,
+  { log, read }: { log: DifferenceLog; read: ReadArchive | undefined },
 ): Promise<VerifiedOrganization> {
   return await inSnapshot(connection, async (transaction) => {
     const client = statementsOf(transaction)
-    const checked = await checkRollups(client, selection, log)
+    const archived = await listArchivedUsage(client, selection.organizationId)
+    const rollups = await checkRollups(client, selection, { archive: { usage: archived, read }, log })
+    const unread = read === undefined ? [...new Set(archived.map(({ month }) => month))] : []
+    const checked = { ...rollups, unread }
     if (selection.metricId !== undefined) return { ...checked, eventKeys: 0, runningSubscriptions: 0 }
-    const eventKeys = await checkEventKeys(client, selection, log)
+    const eventKeys = await checkEventKeys(client, selection, { archived, log })
     const runningSubscriptions = await checkRunningCharges(transaction, selection, log)
     await checkLedger(client, selection, log)
     return { ...checked, eventKeys, runningSubscriptions }

@@ -29,6 +29,18 @@ export async function aggregateEvents(
   received: readonly ReceivedEvent[],
 ): Promise<void> {
   await ensurePartitionsOnce(pool, received)
+  try {
+    await count(pool, organizationId, received)
+  } catch (error) {
+    if (!isPartitionMissing(error)) throw error
+    // A month that was archived has no partition until events come for it again.
+    knownMonths.delete(pool)
+    await ensurePartitionsOnce(pool, received)
+    await count(pool, organizationId, received)
+  }
+}
+
+async function count(pool: Pool, organizationId: number, received: readonly ReceivedEvent[]): Promise<void> {
   await inTransaction(pool, async (client) => {
     const { metrics, firstArrival, refusesLate } = await openCounting(client, organizationId)
     const externalIds = [...new Set(received.map(({ event }) => event.externalCustomerId))].sort()
@@ -63,7 +75,14 @@ function knownSeriesOf(pool: Pool): KnownSeries {
   return knownSeries.getOrInsertComputed(pool, () => new KnownSeries())
 }
 
-// Partitions are never dropped while a process runs, so each month is asked for once per database.
+const CHECK_VIOLATION = '23514'
+
+function isPartitionMissing(error: unknown): boolean {
+  const { code, message = '' } = error as { readonly code?: string; readonly message?: string }
+  return code === CHECK_VIOLATION && message.startsWith('no partition of relation')
+}
+
+// Each month is asked for once per database.
 const knownMonths = new WeakMap<Pool, Set<string>>()
 
 async function ensurePartitionsOnce(pool: Pool, received: readonly ReceivedEvent[]): Promise<void> {

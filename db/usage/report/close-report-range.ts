@@ -1,7 +1,9 @@
 import { sql } from 'kysely'
 import type { InstantRange } from '../../../shared/calendar/instant-range.ts'
+import { refuseArchived } from '../../archives/archived-usage.ts'
 import type { OrganizationTransaction } from '../../connection.ts'
 import { list } from '../../list.ts'
+import { statementsOf } from '../../statements.ts'
 import type { UsageReportRequest } from './usage-report.ts'
 
 /** The range of a report, from the first to the last event where it is open; undefined when there is no event. */
@@ -11,6 +13,8 @@ export async function closeReportRange(
   { metric, start, end, scope }: Pick<UsageReportRequest, 'metric' | 'start' | 'end' | 'scope'>,
 ): Promise<InstantRange | undefined> {
   if (start !== null && end !== null) return { start, end }
+  const read = { start: start?.toString() ?? null, end: end?.toString() ?? null }
+  await refuseArchived(statementsOf(transaction), organizationId, [read])
   const { rows } = await sql<{ first: Temporal.Instant | null; last: Temporal.Instant | null }>`
     select min("timestamp") as first, max("timestamp") as last from live_usage_events
     where organization_id = ${organizationId} and code = ${metric.eventCode}

@@ -1,7 +1,9 @@
 import { aggregationOf } from '../../../shared/metering/aggregations.ts'
-import { microsOfInstant } from '../../../shared/metering/timestamp.ts'
+import { isoOfMicros, microsOfInstant } from '../../../shared/metering/timestamp.ts'
 import { cutWindowsIntoBuckets } from '../../../shared/metering/window-buckets.ts'
+import { refuseArchived } from '../../archives/archived-usage.ts'
 import type { OrganizationTransaction } from '../../connection.ts'
+import { statementsOf } from '../../statements.ts'
 import { readEachEvent } from './each-event.ts'
 import type { MicrosRange } from './events-in-scope.ts'
 import { sumEvents, valueSql } from './pieces-of-events.ts'
@@ -49,6 +51,8 @@ async function readRaw(
   ranges: readonly MicrosRange[],
 ): Promise<UsagePiece[]> {
   if (ranges.length === 0) return []
+  const read = ranges.map(({ startMicros, endMicros }) => ({ start: isoOf(startMicros), end: isoOf(endMicros) }))
+  await refuseArchived(statementsOf(transaction), organizationId, read)
   const value = valueSql(request.metric)
   if (value === undefined) return await readEachEvent(transaction, organizationId, request, { time, limits, ranges })
   return await sumEvents(transaction, organizationId, request, { time, limits, ranges, value })
@@ -61,6 +65,10 @@ function windowsWithin({ start, end, borders }: UsageReportTime): { startMicros:
     startMicros: Math.max(border, from),
     endMicros: Math.min(micros[index + 1] ?? until, until),
   }))
+}
+
+function isoOf(micros: number | null): string | null {
+  return micros === null ? null : isoOfMicros(micros)
 }
 
 function microsOf(instant: Temporal.Instant | null): number | null {

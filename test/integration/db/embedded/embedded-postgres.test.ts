@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EmbeddedPostgres } from '../../../../db/embedded/embedded-postgres.ts'
+import { findRunningServer } from '../../../../db/embedded/running-server.ts'
 
 const isRoot = process.getuid?.() === 0
 const MODULE = new URL('../../../../db/embedded/embedded-postgres.ts', import.meta.url).href
@@ -38,6 +39,13 @@ test('it is PostgreSQL 18 with durable commits, in UTF-8, on 127.0.0.1 only', as
     server_encoding: 'UTF8',
   })
   expect(await ask('select version() as text')).toEqual([{ text: expect.stringMatching(/^PostgreSQL 18/) }])
+})
+
+test('others find it by its folder while it runs', async () => {
+  await postgres.start()
+  expect(findRunningServer(folder)).toBe(postgres.url)
+  await postgres.stop()
+  expect(findRunningServer(folder)).toBeUndefined()
 })
 
 test('nobody gets in without the password, which only its owner can read', async () => {

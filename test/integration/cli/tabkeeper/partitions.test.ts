@@ -1,0 +1,279 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { correctEvent } from '../../../../db/corrections/correct-event.ts'
+import { requireDimensions } from '../../../../db/usage/metric-dimensions.ts'
+import { reportUsage } from '../../../../db/usage/report/report-usage.ts'
+import { parseExactJson } from '../../../../shared/json/exact-json.ts'
+import type { UsageEvent } from '../../../../shared/metering/usage-event.ts'
+import { aggregateEvents } from '../../../../workers/aggregate-usage/aggregate-events.ts'
+import { type BillingFixture, createBillingFixture } from '../../../support/billing.ts'
+import { insertMetric } from '../../../support/metering.ts'
+import { expectVerified, runTabkeeper } from '../../../support/tabkeeper.ts'
+import { usageEvent } from '../../../support/usage-event.ts'
+
+const EXACT = parseExactJson('{"exact": 12345678901234567890.1250}') as Record<string, unknown>
+
+let fixture: BillingFixture
+let archive: string
+let sent: UsageEvent[]
+
+beforeAll(async () => {
+  fixture = await createBillingFixture('2026-01-10T00:00:00Z')
+  await insertMetric(fixture, { code: 'largest', aggregation: 'max', eventCode: 'tokens', fieldName: 'tokens' })
+  await insertMetric(fixture, { code: 'items', aggregation: 'unique_count', eventCode: 'tokens', fieldName: 'tokens' })
+  await fixture.plan({ code: 'pro', amountMinor: 1000n }, [{ chargeModel: 'standard', properties: { amount: '0.5' } }])
+  for (const name of ['acme', 'umbrella']) {
+    await fixture.customer(name)
+    await fixture.subscribe({ externalCustomerId: name, planCode: 'pro', externalId: `${name}-pro` })
+  }
+  sent = ['acme', 'umbrella'].flatMap((externalCustomerId) =>
+    Array.from({ length: 250 }, (_, index) =>
+      usageEvent({
+        externalCustomerId,
+        timestampMicros: Date.parse('2026-01-11T00:00:00Z') * 1000 + index * 7_000_000_123,
+        // Separators that may stand in JSON but end lines elsewhere, and a number that no double holds.
+        properties: { tokens: index % 17, note: `a\u2028b\n${index}`, ...EXACT },
+      }),
+    ),
+  )
+  await send(sent)
+  await fixture.advanceTo('2026-03-02T00:00:00Z')
+})
+afterAll(() => fixture.close())
+beforeEach(() => {
+  archive = mkdtempSync(join(tmpdir(), 'tabkeeper-archive-'))
+})
+afterEach(() => rmSync(archive, { recursive: true, force: true }))
+
+async function send(events: readonly UsageEvent[]): Promise<void> {
+  const received = events.map((event) => ({ event, receivedAt: '2026-01-11T00:00:00Z' }))
+  await aggregateEvents(fixture.pool, fixture.organizationId, received)
+}
+
+const run = (...words: string[]) => runTabkeeper([...words, '--json'], { DATABASE_URL: fixture.url })
+const archiveBefore = (month: string) => run('partitions', 'archive', '--before', month, '--to', archive)
+const restore = () => run('partitions', 'restore', '--month', '2026-01', '--from', archive)
+
+async function succeed(running: ReturnType<typeof run>): Promise<void> {
+  const { exitCode, errors } = await running
+  if (exitCode !== 0) throw new Error(`it ended with ${exitCode}: ${errors}`)
+}
+
+async function count(table: string): Promise<number> {
+  const { rows } = await fixture.pool.query<{ count: string }>(`select count(*) from ${table}`)
+  return Number(rows[0]?.count)
+}
+
+async function content(): Promise<unknown> {
+  const { rows } = await fixture.pool.query(
+    `select event_key, "timestamp"::text, received_at::text, arrival, code, source, transaction_id,
+       external_subscription_id, amount_minor, properties::text from usage_events order by event_key`,
+  )
+  return rows
+}
+
+describe('a month that is archived', () => {
+  test('is in verified files, no longer in the database, and can be put back as it was', async () => {
+    const before = await content()
+    const rollups = await count('usage_rollups')
+    const done = await archiveBefore('2026-02')
+    expect(done).toMatchObject({ exitCode: 0, json: { archived: [{ month: '2026-01', events: 500 }] } })
+    const [{ folder }] = done.json.archived
+    expect(readdirSync(join(archive, folder)).sort()).toEqual(['events-00001.ndjson.zst', 'manifest.json'])
+    expect(await count('usage_events')).toBe(0)
+    expect(await count('usage_rollups')).toBe(rollups)
+    expect((await run('partitions', 'list')).json).toMatchObject({
+      archived: [{ month: '2026-01', folder, events: 500 }],
+    })
+    expect(await restore()).toMatchObject({ exitCode: 0, json: { events: 500 } })
+    expect(await content()).toEqual(before)
+    await expectVerified(fixture.url)
+    expect(await restore()).toMatchObject({ exitCode: 2, errors: expect.stringContaining('Nothing of 2026-01') })
+  })
+
+  describe('and is away', () => {
+    beforeEach(() => succeed(archiveBefore('2026-02')))
+    afterEach(async () => {
+      await succeed(restore())
+      await expectVerified(fixture.url)
+    })
+
+    test('is verified against its files, or said to be left out', async () => {
+      expect((await run('verify')).json).toMatchObject({ equal: true, unread: ['2026-01'] })
+      expect((await run('verify', '--archive', archive)).json).toMatchObject({ equal: true, unread: [] })
+      await fixture.pool.query('update usage_rollups set events_count = events_count + 1 where level = 1')
+      expect((await run('verify')).json).toMatchObject({ equal: true })
+      expect((await run('verify', '--archive', archive)).exitCode).toBe(1)
+      expect(await run('rebuild')).toMatchObject({ exitCode: 4, errors: expect.stringContaining('--archive DIR') })
+      expect(await run('rebuild', '--archive', archive)).toMatchObject({ exitCode: 0 })
+      expect((await run('verify', '--archive', archive)).json).toMatchObject({ equal: true })
+    })
+
+    test('keeps the identities of its events, so that they stay duplicates', async () => {
+      await send(sent.slice(0, 20))
+      expect(await count('usage_events')).toBe(0)
+      expect((await run('verify', '--archive', archive)).exitCode).toBe(0)
+    })
+
+    test('misses an identity when one is gone', async () => {
+      await fixture.pool.query('create table kept as select * from event_keys limit 1')
+      await fixture.pool.query('delete from event_keys where event_key in (select event_key from kept)')
+      const [difference] = (await run('verify')).json.listed
+      expect(difference).toMatchObject({
+        check: 'archives',
+        about: { month: '2026-01' },
+        computed: '500 archived events',
+      })
+      await fixture.pool.query('insert into event_keys select * from kept')
+      await fixture.pool.query('drop table kept')
+    })
+
+    test('takes late events in a partition of their own, which is archived beside the first', async () => {
+      const late = usageEvent({
+        timestampMicros: Date.parse('2026-01-20T00:00:00Z') * 1000,
+        properties: { tokens: 900 },
+      })
+      await send([late])
+      expect(await count('usage_events')).toBe(1)
+      expect((await run('verify', '--archive', archive)).json).toMatchObject({ equal: true })
+      await fixture.advanceTo('2026-05-02T00:00:00Z')
+      await fixture.pool.query('delete from touched_customers; delete from reopened_periods')
+      expect((await archiveBefore('2026-02')).json.archived).toMatchObject([{ month: '2026-01', events: 1 }])
+      expect((await run('verify', '--archive', archive)).json).toMatchObject({ equal: true })
+      expect((await run('partitions', 'list')).json.archived).toHaveLength(2)
+    })
+
+    test('is refused by name where its single events are needed, and answered from rollups where not', async () => {
+      const metricOf = async (code: string) => {
+        const { rows } = await fixture.pool.query('select * from billable_metrics where code = $1', [code])
+        const { id, aggregation, generation } = rows[0]
+        return {
+          id,
+          aggregation,
+          generation,
+          eventCode: 'tokens',
+          fieldName: 'tokens',
+          expression: null,
+          recurring: false,
+          rounding: null,
+          percentile: null,
+          dimensionKeys: [],
+        }
+      }
+      const report = async (code: string) => {
+        const metric = await metricOf(code)
+        return await fixture.within((transaction) =>
+          reportUsage(transaction, fixture.organizationId, {
+            metric,
+            start: Temporal.Instant.from('2026-01-01T00:00:00Z'),
+            end: Temporal.Instant.from('2026-02-01T00:00:00Z'),
+            windows: null,
+            grouping: { byCustomer: false, bySubscription: false, properties: [] },
+            scope: { customerIds: null, externalSubscriptionIds: null, filters: [] },
+          }),
+        )
+      }
+      expect((await report('largest')).length).toBe(1)
+      await expect(report('items')).rejects.toMatchObject({
+        code: 'usage_archived',
+        message: expect.stringContaining('2026-01'),
+      })
+    })
+
+    test('has events that can be neither corrected nor looked up, and says so', async () => {
+      const about = { changes: null, reason: 'wrong', apiKeyId: randomUUID(), receivedAt: '2026-03-02T00:00:00Z' }
+      const [event] = sent
+      if (event === undefined) throw new Error('nothing was sent')
+      const correcting = fixture.within((transaction) =>
+        correctEvent(transaction, fixture.organizationId, { event, ...about }),
+      )
+      await expect(correcting).rejects.toMatchObject({ code: 'usage_archived' })
+    })
+
+    test('keeps metrics from being counted anew, which would lose its rollups', async () => {
+      const { rows } = await fixture.pool.query<{ id: string }>(`select id from billable_metrics where code = 'tokens'`)
+      const wanted = new Map([[rows[0]?.id ?? '', new Set(['model'])]])
+      const changing = fixture.within((transaction) => requireDimensions(transaction, fixture.organizationId, wanted))
+      await expect(changing).rejects.toMatchObject({
+        code: 'usage_archived',
+        message: expect.stringContaining('2026-01'),
+      })
+    })
+
+    test('is not accepted from files that are not what was written', async () => {
+      const [folder = ''] = readdirSync(archive)
+      const file = join(archive, folder, 'events-00001.ndjson.zst')
+      const written = readFileSync(file)
+      writeFileSync(
+        file,
+        written.map((byte, place) => (place === written.length - 1 ? byte ^ 255 : byte)),
+      )
+      for (const command of ['verify', 'rebuild']) {
+        expect(await run(command, '--archive', archive)).toMatchObject({
+          exitCode: 4,
+          errors: expect.stringContaining('events-00001'),
+        })
+      }
+      expect(await restore()).toMatchObject({ exitCode: 4 })
+      expect(await count('usage_events')).toBe(0)
+      writeFileSync(file, written)
+      const manifest = join(archive, folder, 'manifest.json')
+      const text = readFileSync(manifest, 'utf8')
+      writeFileSync(manifest, text.replace('"month"', '"mouth"'))
+      expect(await restore()).toMatchObject({ exitCode: 4, errors: expect.stringContaining('manifest') })
+      writeFileSync(manifest, text)
+    })
+  })
+})
+
+describe('a month stays, and it is said why,', () => {
+  test.each([['while it is not over', '2100-01', 'has a period that runs']])('%s', async (_name, before, reason) => {
+    await send([usageEvent({ timestampMicros: Date.parse('2026-05-01T12:00:00Z') * 1000 })])
+    const refused = await archiveBefore(before)
+    expect(refused).toMatchObject({ exitCode: 4, errors: expect.stringContaining(reason) })
+    expect(await count('usage_events')).toBeGreaterThan(500)
+    expect(readdirSync(archive)).toEqual([])
+  })
+
+  test('while one of its events is not processed', async () => {
+    await send([
+      usageEvent({ timestampMicros: Date.parse('2026-01-20T00:00:00Z') * 1000, properties: { tokens: 'many' } }),
+    ])
+    expect(await archiveBefore('2026-02')).toMatchObject({
+      exitCode: 4,
+      errors: expect.stringContaining('value_not_a_number'),
+    })
+    await fixture.pool.query('delete from unprocessed_events')
+  })
+
+  test('while late usage of it is not billed', async () => {
+    await fixture.pool.query(
+      `insert into reopened_periods (customer_id, invoice_id, organization_id, subscription_id, reopened_at)
+       select customer_id, id, organization_id, subscription_id, now() from invoices where period_start < '2026-02-01' limit 1`,
+    )
+    expect(await archiveBefore('2026-02')).toMatchObject({ exitCode: 4, errors: expect.stringContaining('late usage') })
+    await fixture.pool.query('delete from reopened_periods')
+  })
+})
+
+test('partitions are made ahead, once', async () => {
+  expect(await run('partitions', 'create', '--months', '3')).toMatchObject({ exitCode: 0 })
+  const { json } = await run('partitions', 'list')
+  const months = json.partitions.map(({ month }: { month: string }) => month)
+  expect(months).toContain(Temporal.Now.plainDateISO('UTC').toPlainYearMonth().add({ months: 3 }).toString())
+  expect(await run('partitions', 'create', '--months', '3')).toMatchObject({ exitCode: 0 })
+  expect((await run('partitions', 'list')).json.partitions).toHaveLength(months.length)
+})
+
+test.each([
+  [['partitions'], 'takes one of'],
+  [['partitions', 'archive', '--before', '2026-02'], 'needs --to'],
+  [['partitions', 'archive', '--before', 'soon', '--to', 'somewhere'], '--before is "soon"'],
+  [['partitions', 'create', '--months', '0'], '--months is "0"'],
+  [['partitions', 'list', '--to', 'somewhere'], 'does not take --to'],
+])('%j is refused with 2', async (words, message) => {
+  expect(await run(...words)).toMatchObject({ exitCode: 2, errors: expect.stringContaining(message) })
+})
