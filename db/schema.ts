@@ -291,6 +291,7 @@ export interface Database {
     externalSubscriptionId: string | null
     generation: Generated<number>
     dimensions: JSONColumnType<Record<string, string>, string | undefined, string>
+    distinctExact: Generated<boolean>
   }
   usageRollups: OfOrganization & {
     customerId: number
@@ -305,6 +306,16 @@ export interface Database {
     latestAt: NullableInstant
     latestArrival: string | null
     latestValue: string | null
+    distinctValues: string | null
+    distinctPresent: string | null
+  }
+  usageDistinctValues: OfOrganization & {
+    customerId: number
+    seriesId: BigInteger
+    valueHash: string
+    lastAt: Instant
+    lastArrival: BigInteger
+    isPresent: boolean
   }
   unprocessedEvents: OfOrganization & {
     customerId: number

@@ -29,7 +29,7 @@ export interface QuestionContext {
  */
 export function questionsOf(
   { subscription, period, siblings }: QuestionContext,
-  { component, metric, windows }: AskedComponent,
+  { component, metric, windows, countsDistinct }: AskedComponent,
 ): ComponentQuestion[] {
   const { id: subscriptionId, customerId, externalId } = subscription
   const source = needsEvents(component) ? 'events' : aggregationOf(metric.aggregation).source
@@ -45,11 +45,30 @@ export function questionsOf(
   if (windows !== undefined && source === 'rollups') {
     return windows.flatMap((range, window) => ask(range, { carried: false, window, source }))
   }
+  const mayCount = countsDistinct && metric.aggregation === 'unique_count' && windows === undefined
+  const counted = (questions: ComponentQuestion[]) =>
+    mayCount && !needsEvents(component) ? (asDistinct(questions) ?? questions) : questions
   const whole = ask(period, { carried: false, window: undefined, source })
-  if (!metric.recurring) return whole
+  if (!metric.recurring) return counted(whole)
   const before = { start: BEGINNING, end: period.start }
-  const counted = aggregationOf(metric.aggregation).source
-  return [...ask(before, { carried: true, window: undefined, source: counted }), ...whole]
+  const ofAggregation = aggregationOf(metric.aggregation).source
+  return counted([...ask(before, { carried: true, window: undefined, source: ofAggregation }), ...whole])
+}
+
+/**
+ * The questions about distinct values, asked of counts; undefined where these cannot answer: whoever names the same
+ * subscription must be asked for without a gap, because what was used before a gap may have been seen again within it.
+ */
+function asDistinct(questions: readonly ComponentQuestion[]): ComponentQuestion[] | undefined {
+  const bySubscription = Map.groupBy(questions, ({ externalSubscriptionId }) => externalSubscriptionId)
+  const distinct = [...bySubscription.values()].flatMap((ofOne) =>
+    ofOne.map((question, place): ComponentQuestion | undefined => {
+      const next = ofOne[place + 1]
+      if (next !== undefined && !next.start.equals(question.end)) return undefined
+      return { ...question, source: 'distinct', distinctUntil: next === undefined ? question.end : undefined }
+    }),
+  )
+  return distinct.includes(undefined) ? undefined : (distinct as ComponentQuestion[])
 }
 
 /** A component, what it counts, and the windows that it prices by themselves. */
@@ -57,6 +76,8 @@ export interface AskedComponent {
   readonly component: UsageComponent
   readonly metric: UsageMetric
   readonly windows: readonly InstantRange[] | undefined
+  /** Whether distinct values may be told from counts; else from events. */
+  readonly countsDistinct: boolean
 }
 
 /** The windows that a component prices by themselves; undefined where it prices the period as a whole. */

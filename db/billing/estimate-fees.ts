@@ -35,7 +35,7 @@ export async function estimateFees(
 ): Promise<EstimatedFee[]> {
   const periods = await listOpenPeriods(transaction, organizationId, { customerId, event, now })
   const requests = periods.map(({ request }) => request)
-  const loaded = await loadUsage(transaction, organizationId, requests)
+  const loaded = await loadUsage(transaction, organizationId, requests, { addsEvents: true })
   const supposed = slicesOfSupposedEvent({ customerId, event }, loaded.questions)
   const before = ratingsOf(loaded)
   const after = ratingsOf({ ...loaded, slices: [...loaded.slices, ...supposed] })

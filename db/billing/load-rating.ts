@@ -8,13 +8,13 @@ import type { FeePeriod } from '../../shared/invoicing/trial-periods.ts'
 import type { PriceOverride } from '../../shared/subscriptions/price-overrides.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { listPriceOverrides } from '../subscriptions/price-overrides.ts'
-import { readUsage } from '../usage/read-usage.ts'
 import type { UsageSlice } from '../usage/usage-question.ts'
 import { attributableOf, listSiblings, type Sibling } from './attributable-subscriptions.ts'
 import type { BilledSubscription } from './billed-subscriptions.ts'
 import { type AskedComponent, type ComponentQuestion, questionsOf, windowsOf } from './component-questions.ts'
 import { type AnsweredSlice, type MeasuredTime, measureComponent } from './measure-component.ts'
 import { listPlanComponents, type PlanComponent } from './plan-components.ts'
+import { type AskedQuestion, readAnswers } from './read-answers.ts'
 
 /** What is to be rated of a subscription. */
 export interface RatingRequest {
@@ -69,14 +69,15 @@ export interface LoadedUsage {
 /** What is to be asked of usage, and not yet answered. */
 export type AskedUsage = Omit<LoadedUsage, 'slices'>
 
-/** Loads what ratings are made of, for who wants to rate it in more than one way. */
+/** Loads what ratings are made of, for who wants to rate it in more than one way; with events for who adds some. */
 export async function loadUsage(
   transaction: OrganizationTransaction,
   organizationId: number,
   requests: readonly RatingRequest[],
+  { addsEvents = false }: { readonly addsEvents?: boolean } = {},
 ): Promise<LoadedUsage> {
-  const asked = await askUsage(transaction, organizationId, requests)
-  return { ...asked, slices: await readUsage(transaction, organizationId, asked.questions) }
+  const usage = await askUsage(transaction, organizationId, requests, { addsEvents })
+  return { ...usage, ...(await readAnswers(transaction, organizationId, usage.asked, usage.questions)) }
 }
 
 /** The questions whose answers the ratings would be made of, for who wants to know what they ask. */
@@ -84,9 +85,10 @@ export async function askUsage(
   transaction: OrganizationTransaction,
   organizationId: number,
   requests: readonly RatingRequest[],
+  { addsEvents = false }: { readonly addsEvents?: boolean } = {},
 ): Promise<AskedUsage> {
   const prices = await loadPrices(transaction, organizationId, requests)
-  const asked = requests.flatMap((request, place) => askedComponents(request, place, prices))
+  const asked = requests.flatMap((request, place) => askedComponents(request, { place, prices, addsEvents }))
   const questions = asked.flatMap((component, place) =>
     component.questions.map((question) => ({ ...question, asked: place })),
   )
@@ -136,23 +138,21 @@ interface AskedOfRequest extends AskedComponent {
   readonly questions: readonly ComponentQuestion[]
 }
 
-function askedComponents(request: RatingRequest, place: number, prices: LoadedPrices): AskedOfRequest[] {
+function askedComponents(
+  request: RatingRequest,
+  { place, prices, addsEvents }: { place: number; prices: LoadedPrices; addsEvents: boolean },
+): AskedOfRequest[] {
   const { subscription, period, asOf } = request
   const { timeZone } = subscription
   if (period === undefined) return []
   const siblings = attributableOf(prices.siblings.get(subscription.customerId) ?? [], prices.components)
-  return componentsOf(request, prices).flatMap(({ component, metric }) => {
+  return componentsOf(request, prices).flatMap(({ component, metric, isRebuilding }) => {
     if (component.kind !== 'usage' || metric === null) return []
     const windows = windowsOf(component, period, timeZone)
-    const asked = { component, metric, windows }
+    const asked = { component, metric, windows, countsDistinct: !addsEvents && !isRebuilding }
     const time = { period, timeZone, windows, asOf }
     return [{ ...asked, request: place, time, questions: questionsOf({ subscription, period, siblings }, asked) }]
   })
-}
-
-interface AskedQuestion extends ComponentQuestion {
-  /** The place of the component that asks. */
-  readonly asked: number
 }
 
 type AskedSlice = AnsweredSlice & Pick<AskedQuestion, 'asked'>

@@ -121,7 +121,9 @@ function usageOf(slices: readonly AnsweredSlice[]): MeasuredUsage {
     .filter((slice) => slice.events.length > 0)
     .sort(byArrival)
     .flatMap((slice) => slice.events)
-  return { parts: partsOf(false), carried: partsOf(true), events }
+  const counts = slices.flatMap(({ distinct }) => (distinct === undefined ? [] : [distinct.present]))
+  const distinct = counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count)
+  return { parts: partsOf(false), carried: partsOf(true), events, distinct }
 }
 
 function measureHeld(metric: UsageMetric, usage: MeasuredUsage, held: MeasuredTime): PortionUsage {

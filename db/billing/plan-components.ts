@@ -16,6 +16,8 @@ export interface PlanComponent {
   readonly priceId: string
   /** The metric that a usage component reads; null on a fee. */
   readonly metric: UsageMetric | null
+  /** Whether events of the metric are still being counted. */
+  readonly isRebuilding: boolean
 }
 
 /** The components of plan versions, in the order of their position, by version. */
@@ -49,7 +51,7 @@ async function selectComponents(
     .leftJoin('billableMetrics as m', 'm.id', 'c.billableMetricId')
     .select(COMPONENT_COLUMNS)
     .select(['m.name as metricName', 'm.eventCode', 'm.fieldName', 'm.expression', 'm.roundingMode'])
-    .select(['m.roundingPrecision', 'm.percentile', 'm.generation'])
+    .select(['m.roundingPrecision', 'm.percentile', 'm.generation', 'm.rebuildCursor'])
     .where('c.organizationId', '=', organizationId)
     .where('c.planVersionId', 'in', [...planVersionIds])
     .orderBy('c.planVersionId')
@@ -62,13 +64,19 @@ function toComponent(row: ComponentRow, filters: readonly ChargeFilter[]): PlanC
   if (row.kind === 'rate') {
     assert(row.amountMinor !== null, `rate component ${id} has no amount`)
     const amountMinor = BigInt(row.amountMinor)
-    return { priceId, metric: null, component: { kind: 'rate', id, displayName, timing: row.timing, amountMinor } }
+    return {
+      priceId,
+      metric: null,
+      isRebuilding: false,
+      component: { kind: 'rate', id, displayName, timing: row.timing, amountMinor },
+    }
   }
   assert(row.kind === 'usage', `component ${id} is of kind ${row.kind}, which is not billed yet`)
   const charge = requireCharge(row.chargeModel, parseExactJson(row.properties), id)
   return {
     priceId,
     metric: metricOf(row),
+    isRebuilding: row.rebuildCursor !== null,
     component: {
       kind: 'usage',
       id,

@@ -7,9 +7,11 @@ import {
   type UnusableEvent,
 } from '../../shared/metering/count-event.ts'
 import { type RollupContribution, RollupDeltas } from '../../shared/metering/rollup.ts'
+import { distinctValueHash, isRemoval } from '../../shared/metering/unique-count.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
 import type { Statements } from '../statements.ts'
 import { BatchSeries, type SeriesOfBatch } from './batch-series.ts'
+import { applySightings, type Sighting } from './distinct-values.ts'
 import type { KnownSeries } from './known-series.ts'
 import type { RefusedUsage } from './refused-usage.ts'
 import { mergeRollups } from './rollups.ts'
@@ -49,6 +51,7 @@ export async function countEvents<Event extends StoredUsageEvent>(
 ): Promise<Unusable<Event>[]> {
   const series = new BatchSeries()
   const deltas = new RollupDeltas<SeriesOfBatch>()
+  const seen: SeenItem[] = []
   const unusable: Unusable<Event>[] = []
   for (const event of events) {
     const read = metrics.get(event.event.code) ?? []
@@ -56,18 +59,51 @@ export async function countEvents<Event extends StoredUsageEvent>(
     const counted = refusing === undefined ? countEvent(event.event, read) : countOpen(event.event, read, refusing)
     for (const reason of counted.unusable) unusable.push({ event, ...reason })
     for (const { metric, value } of counted.contributions) {
-      deltas.add(series.of(event, metric), rollupContributionOf({ event, metric, value }))
+      const one = series.of(event, metric)
+      deltas.add(one, rollupContributionOf({ event, metric, value }))
+      if (metric.aggregation === 'unique_count') seen.push({ series: one, event, value })
     }
   }
-  for (const left of withdrawn) deltas.withdraw(series.of(left.event, left.metric), rollupContributionOf(left))
+  for (const gone of withdrawn) deltas.withdraw(series.of(gone.event, gone.metric), rollupContributionOf(gone))
+  const left = withdrawn
+    .filter(({ metric }) => metric.aggregation === 'unique_count')
+    .map(({ event, metric, value }): SeenItem => ({ series: series.of(event, metric), event, value }))
   const ids = await resolveSeries(client, organizationId, { series: series.all(), knownSeries })
   const idOf = (one: SeriesOfBatch) => {
     const id = ids.get(one)
     assert(id !== undefined, 'a series was not created')
     return id
   }
+  const changes = await applySightings(client, organizationId, {
+    seen: sightingsOf(seen, idOf),
+    withdrawn: sightingsOf(left, idOf),
+  })
+  const seriesOfId = new Map([...left, ...seen].map((item) => [idOf(item.series), item.series]))
+  for (const change of changes) {
+    const one = seriesOfId.get(change.seriesId)
+    assert(one !== undefined, 'values changed of a series that was not counted')
+    deltas.addDistinct(one, change)
+  }
   await mergeRollups(client, organizationId, deltas.sorted(idOf))
   return unusable
+}
+
+/** An event whose item a distinct count sees. */
+interface SeenItem {
+  readonly series: SeriesOfBatch
+  readonly event: StoredUsageEvent
+  readonly value: string
+}
+
+function sightingsOf(items: readonly SeenItem[], idOf: (series: SeriesOfBatch) => string): Sighting[] {
+  return items.map(({ series, event: { customerId, arrival, event }, value }) => ({
+    customerId,
+    seriesId: idOf(series),
+    valueHash: distinctValueHash(value),
+    timestampMicros: event.timestampMicros,
+    arrival,
+    isRemoval: isRemoval(event),
+  }))
 }
 
 function countOpen(
@@ -91,6 +127,7 @@ export function rollupContributionOf({ event, metric, value }: CountedContributi
     // A distinct count's value is an item, not a number; only that there was one is added up.
     value: metric.aggregation === 'unique_count' ? '1' : value,
     stores: storedParts(metric),
+    countsDistinct: metric.aggregation === 'unique_count',
   }
 }
 

@@ -67,5 +67,5 @@ function sliceOf(row: EventRow, questions: readonly UsageQuestion[]): UsageSlice
   if (counted === undefined) return []
   const { part, value } = counted
   const dimensions = dimensionsOf(value, metric)
-  return [{ position: row.position, dimensions, part, events: source === 'events' ? [value] : [] }]
+  return [{ position: row.position, dimensions, part, events: source === 'rollups' ? [] : [value] }]
 }

@@ -1,10 +1,19 @@
 import { sql } from 'kysely'
-import { cutIntoBuckets, DAY, type Level, QUARTER_HOUR } from '../../shared/metering/buckets.ts'
+import {
+  bucketOf,
+  cutIntoBuckets,
+  DAY,
+  type Level,
+  QUARTER_HOUR,
+  QUARTERS_PER_DAY,
+  type UsageRanges,
+} from '../../shared/metering/buckets.ts'
 import { microsOfInstant } from '../../shared/metering/timestamp.ts'
-import type { UsagePart } from '../../shared/metering/usage-part.ts'
+import { NO_USAGE, type UsagePart } from '../../shared/metering/usage-part.ts'
 import { decimal, type Exact } from '../../shared/money/decimal.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { list } from '../list.ts'
+import { readDistinctEdges } from './read-distinct-edges.ts'
 import { readEvents } from './read-events.ts'
 import type { UsageQuestion, UsageSlice } from './usage-question.ts'
 
@@ -19,22 +28,53 @@ export async function readUsage(
 ): Promise<readonly UsageSlice[]> {
   const cuts = questions.map(({ start, end, source }) => {
     const [startMicros, endMicros] = [microsOfInstant(start), microsOfInstant(end)]
-    if (source === 'rollups') return cutIntoBuckets(startMicros, endMicros)
+    if (source !== 'events') return cutIntoBuckets(startMicros, endMicros)
     return { days: { from: 0, to: 0 }, quarterHours: [], raw: [{ startMicros, endMicros }] }
   })
-  const ranges = cuts.flatMap(({ days, quarterHours }, position): BucketRangeOf[] => [
-    ...(days.from < days.to ? [{ position, level: DAY, ...days }] : []),
-    ...quarterHours.map((range) => ({ position, level: QUARTER_HOUR, ...range })),
-  ])
   const raw = cuts.flatMap((cut, position) => cut.raw.map((range) => ({ position, ...range })))
+  const ranges = [...cuts.flatMap(rangesOf), ...questions.flatMap(rangesAfter)]
+  const found = await readRollups(transaction, organizationId, questions, ranges)
+  const events = await readEvents(transaction, organizationId, questions, raw)
   return [
-    ...(await readRollups(transaction, organizationId, questions, ranges)),
-    ...(await readEvents(transaction, organizationId, questions, raw)),
+    ...found,
+    ...(await readDistinctEdges(transaction, organizationId, questions, { ranges: raw, events })),
+    ...events.map((slice) => (questions[slice.position]?.source === 'distinct' ? withoutEvents(slice) : slice)),
   ]
 }
 
+function withoutEvents(slice: UsageSlice): UsageSlice {
+  return { ...slice, events: [], distinct: { present: 0n, isExact: true } }
+}
+
+function rangesOf(
+  { days, quarterHours }: Pick<UsageRanges, 'days' | 'quarterHours'>,
+  position: number,
+): BucketRangeOf[] {
+  return [
+    ...(days.from < days.to ? [{ position, isAfter: false, level: DAY, ...days }] : []),
+    ...quarterHours.map((range) => ({ position, isAfter: false, level: QUARTER_HOUR, ...range })),
+  ]
+}
+
+// Whatever was last seen there may also have been used before.
+function rangesAfter({ distinctUntil }: UsageQuestion, position: number): BucketRangeOf[] {
+  if (distinctUntil === undefined) return []
+  const quarter = bucketOf(QUARTER_HOUR, microsOfInstant(distinctUntil))
+  const day = Math.ceil(quarter / QUARTERS_PER_DAY)
+  const after = { position, isAfter: true }
+  return [
+    { ...after, level: QUARTER_HOUR, from: quarter, to: day * QUARTERS_PER_DAY },
+    { ...after, level: DAY, from: day, to: LAST_DAY },
+  ]
+}
+
+// No event is later.
+const LAST_DAY = 2 ** 31 - 1
+
 interface BucketRangeOf {
   readonly position: number
+  /** Whether it comes after what is asked for, and only tells whether there is anything. */
+  readonly isAfter: boolean
   readonly level: Level
   readonly from: number
   readonly to: number
@@ -51,6 +91,10 @@ interface RollupRow {
   readonly latestAt: Temporal.Instant | null
   readonly latestArrival: string | null
   readonly latestValue: string | null
+  readonly isAfter: boolean
+  readonly distinctValues: string | null
+  readonly distinctPresent: string | null
+  readonly isExact: boolean
 }
 
 async function readRollups(
@@ -62,15 +106,18 @@ async function readRollups(
   if (ranges.length === 0) return []
   const asked = ranges.map((range) => questions[range.position])
   const { rows } = await sql<RollupRow>`
-    select asked.position, series.dimensions, sum(rollup.events_count)::text as events_count,
+    select asked.position, asked.is_after, series.dimensions, sum(rollup.events_count)::text as events_count,
       sum(rollup.value_sum)::text as value_sum, max(rollup.value_max)::text as value_max,
       min(rollup.value_min)::text as value_min, sum(rollup.value_time_sum)::text as value_time_sum,
       max(rollup.latest_at) as latest_at,
       (array_agg(rollup.latest_arrival order by rollup.latest_at desc, rollup.latest_arrival desc)
         filter (where rollup.latest_at is not null))[1]::text as latest_arrival,
       (array_agg(rollup.latest_value order by rollup.latest_at desc, rollup.latest_arrival desc)
-        filter (where rollup.latest_at is not null))[1]::text as latest_value
+        filter (where rollup.latest_at is not null))[1]::text as latest_value,
+      sum(rollup.distinct_values)::text as distinct_values, sum(rollup.distinct_present)::text as distinct_present,
+      bool_and(series.distinct_exact) as is_exact
     from unnest(${list(ranges.map((range) => range.position))}::integer[],
+                ${list(ranges.map((range) => range.isAfter))}::boolean[],
                 ${list(asked.map((question) => question?.customerId))}::integer[],
                 ${list(asked.map((question) => question?.metric.id))}::uuid[],
                 ${list(asked.map((question) => question?.metric.generation))}::integer[],
@@ -78,20 +125,26 @@ async function readRollups(
                 ${list(ranges.map((range) => range.level))}::smallint[],
                 ${list(ranges.map((range) => range.from))}::integer[],
                 ${list(ranges.map((range) => range.to))}::integer[])
-      as asked (position, customer_id, metric_id, generation, external_subscription_id, level, first_bucket, end_bucket)
+      as asked (position, is_after, customer_id, metric_id, generation, external_subscription_id, level, first_bucket, end_bucket)
     join usage_series series on series.customer_id = asked.customer_id
       and series.billable_metric_id = asked.metric_id and series.generation = asked.generation
       and series.external_subscription_id is not distinct from asked.external_subscription_id
     join usage_rollups rollup on rollup.customer_id = series.customer_id and rollup.series_id = series.series_id
       and rollup.level = asked.level and rollup.bucket >= asked.first_bucket and rollup.bucket < asked.end_bucket
     where series.organization_id = ${organizationId} and rollup.organization_id = ${organizationId}
-    group by asked.position, series.dimensions`.execute(transaction)
-  return rows.map((row) => ({
-    position: row.position,
-    dimensions: row.dimensions,
-    part: partOfRow(row),
-    events: [],
-  }))
+    group by asked.position, asked.is_after, series.dimensions`.execute(transaction)
+  return rows.flatMap((row) => sliceOfRow(row, questions[row.position]))
+}
+
+function sliceOfRow(row: RollupRow, question: UsageQuestion | undefined): UsageSlice[] {
+  const { position, dimensions, isAfter, distinctValues, distinctPresent, isExact } = row
+  if (isAfter) {
+    if (BigInt(distinctValues ?? 0) === 0n) return []
+    return [{ position, dimensions, part: NO_USAGE, events: [], distinct: { present: 0n, isExact: false } }]
+  }
+  const slice = { position, dimensions, part: partOfRow(row), events: [] }
+  if (question?.source !== 'distinct') return [slice]
+  return [{ ...slice, distinct: { present: BigInt(distinctPresent ?? 0), isExact } }]
 }
 
 function partOfRow(row: RollupRow): UsagePart {

@@ -173,6 +173,13 @@ export async function deleteOutdatedSeries(
     outdated,
   )
   await client.query(
+    `delete from usage_distinct_values using usage_series series
+     where usage_distinct_values.customer_id = $2 and series.customer_id = $2
+       and usage_distinct_values.series_id = series.series_id
+       and series.organization_id = $1 and series.billable_metric_id = $3 and series.generation < $4`,
+    outdated,
+  )
+  await client.query(
     `delete from usage_series
      where organization_id = $1 and customer_id = $2 and billable_metric_id = $3 and generation < $4`,
     outdated,

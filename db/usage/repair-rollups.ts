@@ -15,6 +15,17 @@ export async function lockRollups(
   keys: readonly RollupKey[],
 ): Promise<void> {
   if (keys.length === 0) return
+  // What is repaired of a distinct count are its sums: from then on its values are read from events.
+  await client.query(
+    `update usage_series series set distinct_exact = false
+     where organization_id = $1 and distinct_exact and exists (
+         select from unnest($2::integer[], $3::bigint[]) as key (customer_id, series_id)
+         where key.customer_id = series.customer_id and key.series_id = series.series_id)
+       and exists (
+         select from billable_metrics metric
+         where metric.id = series.billable_metric_id and metric.aggregation = 'unique_count')`,
+    [organizationId, keys.map(({ customerId }) => customerId), keys.map(({ seriesId }) => seriesId)],
+  )
   await client.query(
     `insert into usage_rollups as stored (customer_id, series_id, level, bucket, organization_id, events_count, value_sum)
      select customer_id, series_id, level, bucket, $1, 0, 0

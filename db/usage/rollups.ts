@@ -15,7 +15,12 @@ export async function mergeRollups(
   await mergeSums(
     client,
     organizationId,
-    deltas.filter((delta) => !delta.keepsParts),
+    deltas.filter((delta) => !delta.keepsParts && delta.distinctValues === null),
+  )
+  await mergeDistinct(
+    client,
+    organizationId,
+    deltas.filter((delta) => delta.distinctValues !== null),
   )
   await mergeParts(
     client,
@@ -35,6 +40,33 @@ async function mergeSums(client: Statements, organizationId: number, deltas: rea
        set events_count = stored.events_count + excluded.events_count,
          value_sum = stored.value_sum + excluded.value_sum`,
     [organizationId, ...sumColumns(deltas)],
+  )
+}
+
+async function mergeDistinct(
+  client: Statements,
+  organizationId: number,
+  deltas: readonly RollupDelta[],
+): Promise<void> {
+  if (deltas.length === 0) return
+  await client.query(
+    `insert into usage_rollups as stored (customer_id, series_id, level, bucket, organization_id, events_count, value_sum,
+       distinct_values, distinct_present)
+     select customer_id, series_id, level, bucket, $1, events_count, value_sum, distinct_values, distinct_present
+     from unnest($2::integer[], $3::bigint[], $4::smallint[], $5::integer[], $6::bigint[], $7::numeric[], $8::bigint[],
+         $9::bigint[])
+       as delta (customer_id, series_id, level, bucket, events_count, value_sum, distinct_values, distinct_present)
+     on conflict (customer_id, series_id, level, bucket) do update
+       set events_count = stored.events_count + excluded.events_count,
+         value_sum = stored.value_sum + excluded.value_sum,
+         distinct_values = stored.distinct_values + excluded.distinct_values,
+         distinct_present = stored.distinct_present + excluded.distinct_present`,
+    [
+      organizationId,
+      ...sumColumns(deltas),
+      deltas.map((delta) => delta.distinctValues),
+      deltas.map((delta) => delta.distinctPresent),
+    ],
   )
 }
 

@@ -16,8 +16,21 @@ export interface UsageQuestion {
   readonly externalSubscriptionId: string | null
   readonly start: Temporal.Instant
   readonly end: Temporal.Instant
-  /** Whether the events themselves are asked for, or what the rollups know of them. */
-  readonly source: 'rollups' | 'events'
+  /**
+   * Whether the events themselves are asked for, or what the rollups know of them; of a distinct count that is the number
+   * of values that were last seen in the range.
+   */
+  readonly source: 'rollups' | 'events' | 'distinct'
+  /** From when on no event may be there, so that a value that was used in the range was last seen in it; for `distinct`. */
+  readonly distinctUntil?: Temporal.Instant | undefined
+}
+
+/** The values that were last seen in some piece of time. */
+export interface DistinctCount {
+  /** Those that their last event did not take away. */
+  readonly present: bigint
+  /** False where that is not the number of values used in it: they were seen again later, or an event was corrected. */
+  readonly isExact: boolean
 }
 
 /** What was found for one question and one combination of dimension values. */
@@ -28,4 +41,6 @@ export interface UsageSlice {
   readonly part: UsagePart
   /** In order of time, then arrival; empty unless they were asked for. */
   readonly events: readonly CountedValue[]
+  /** Given where distinct values were asked for. */
+  readonly distinct?: DistinctCount
 }

@@ -82,19 +82,27 @@ async function findRows(
       const keepsParts = metric !== undefined && storedParts(metric).length > 0
       return [
         rowKey(rollup),
-        { customerId, level, bucket, seriesId: seriesIds.get(seriesId) ?? '', keepsParts },
+        {
+          customerId,
+          level,
+          bucket,
+          seriesId: seriesIds.get(seriesId) ?? '',
+          keepsParts,
+          countsDistinct: metric?.aggregation === 'unique_count',
+        },
       ] as const
     }),
   )
   return new Map([...rows].sort(([, one], [, other]) => byLockOrder(one, other)))
 }
 
-type LockedRow = RollupKey & Pick<RollupDelta, 'keepsParts'>
+type LockedRow = RollupKey & Pick<RollupDelta, 'keepsParts'> & { readonly countsDistinct: boolean }
 
-// As `mergeRollups`: rows of sums alone come first.
+// As `mergeRollups`: rows of sums alone come first, then those of distinct values.
 function byLockOrder(one: LockedRow, other: LockedRow): number {
   return (
     Number(one.keepsParts) - Number(other.keepsParts) ||
+    Number(one.countsDistinct) - Number(other.countsDistinct) ||
     Number(BigInt(one.seriesId) - BigInt(other.seriesId)) ||
     one.level - other.level ||
     one.bucket - other.bucket

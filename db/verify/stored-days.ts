@@ -106,6 +106,9 @@ function rollupOf(row: StoredRow): StoredRollup {
       latestMicros === null || latestArrival === null || latestValue === null
         ? null
         : { atMicros: Number(latestMicros), arrival: BigInt(latestArrival), value: decimal(latestValue) },
+    // They follow from other buckets too, so that no day alone can tell whether they are right.
+    distinctValues: null,
+    distinctPresent: null,
   }
 }
 

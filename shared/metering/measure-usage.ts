@@ -1,4 +1,4 @@
-import type { Exact } from '../money/decimal.ts'
+import { decimal, type Exact } from '../money/decimal.ts'
 import type { AggregationOptions, CountedValue, UsageWindow } from './aggregation.ts'
 import { type AggregationName, aggregationOf } from './aggregations.ts'
 import { roundUnits, type UnitRounding } from './rounding.ts'
@@ -16,15 +16,20 @@ export interface MeasuredUsage {
   readonly carried: readonly UsagePart[]
   /** In order of time, then arrival; carried ones included. */
   readonly events: readonly CountedValue[]
+  /** The distinct values, where they were counted without their events. */
+  readonly distinct?: bigint | undefined
 }
 
 /** The units of a metric in a window, rounded as it says, and how many events the window saw. */
 export function measureUsage(
   metric: MeasuredMetric,
-  { parts, carried, events }: MeasuredUsage,
+  { parts, carried, events, distinct }: MeasuredUsage,
   window: UsageWindow,
 ): { units: Exact; eventsCount: bigint } {
   const seen = parts.reduce(mergeParts, NO_USAGE)
+  if (distinct !== undefined) {
+    return { units: roundUnits(decimal(distinct), metric.rounding), eventsCount: seen.eventsCount }
+  }
   const aggregation = aggregationOf(metric.aggregation)
   const units =
     aggregation.source === 'rollups'

@@ -18,6 +18,18 @@ export interface RollupDelta {
   readonly valueMin: string | null
   readonly valueTimeSum: string | null
   readonly latest: LatestValue | null
+  /** Change of the values that were last seen in the bucket; null where the metric counts no distinct ones. */
+  readonly distinctValues: number | null
+  /** That of those among them that were not taken away. */
+  readonly distinctPresent: number | null
+}
+
+/** By how much the distinct values change that were last seen in a quarter hour. */
+export interface DistinctChange {
+  /** The quarter hour. */
+  readonly bucket: number
+  readonly values: number
+  readonly present: number
 }
 
 /** One value that a metric reads from an event. */
@@ -28,6 +40,8 @@ export interface RollupContribution {
   readonly value: string
   /** What the metric keeps beside count and sum. */
   readonly stores: readonly StoredPart[]
+  /** Whether rollups keep its distinct values. */
+  readonly countsDistinct?: boolean
 }
 
 /** Adds up contributions per series and bucket of both levels. A series is told by its object, one for each. */
@@ -50,16 +64,27 @@ export class RollupDeltas<Series extends { readonly customerId: number }> {
     addParts(cell, { ...NO_PARTS, timeSum })
   }
 
-  #cell(series: Series, { timestampMicros, stores }: RollupContribution): Cell {
+  /** Notes where values were last seen from now on, or no more. */
+  addDistinct(series: Series, { bucket, values, present }: DistinctChange): void {
+    addDistinct(this.#cellAt(series, bucket, { keepsParts: false, countsDistinct: true }), values, present)
+  }
+
+  #cell(series: Series, { timestampMicros, stores, countsDistinct = false }: RollupContribution): Cell {
+    return this.#cellAt(series, bucketOf(QUARTER_HOUR, timestampMicros), {
+      keepsParts: stores.length > 0,
+      countsDistinct,
+    })
+  }
+
+  #cellAt(series: Series, bucket: number, kept: CellKind): Cell {
     let cells = this.#cells.get(series)
     if (cells === undefined) {
       cells = new Map()
       this.#cells.set(series, cells)
     }
-    const bucket = bucketOf(QUARTER_HOUR, timestampMicros)
     let cell = cells.get(bucket)
     if (cell === undefined) {
-      cell = emptyCell(stores.length > 0)
+      cell = emptyCell(kept)
       cells.set(bucket, cell)
     }
     return cell
@@ -83,14 +108,20 @@ export class RollupDeltas<Series extends { readonly customerId: number }> {
   }
 }
 
-interface Cell {
+interface CellKind {
   readonly keepsParts: boolean
+  readonly countsDistinct: boolean
+}
+
+interface Cell extends CellKind {
   eventsCount: number
   readonly sum: ExactSum
   max: Exact | null
   min: Exact | null
   timeSum: Exact | null
   latest: LatestValue | null
+  distinctValues: number
+  distinctPresent: number
 }
 
 interface SeriesCells {
@@ -99,8 +130,24 @@ interface SeriesCells {
   readonly cells: ReadonlyMap<number, Cell>
 }
 
-function emptyCell(keepsParts: boolean): Cell {
-  return { keepsParts, eventsCount: 0, sum: new ExactSum(), max: null, min: null, timeSum: null, latest: null }
+function emptyCell({ keepsParts, countsDistinct }: CellKind): Cell {
+  return {
+    keepsParts,
+    countsDistinct,
+    eventsCount: 0,
+    sum: new ExactSum(),
+    max: null,
+    min: null,
+    timeSum: null,
+    latest: null,
+    distinctValues: 0,
+    distinctPresent: 0,
+  }
+}
+
+function addDistinct(cell: Cell, values: number, present: number): void {
+  cell.distinctValues += values
+  cell.distinctPresent += present
 }
 
 type Parts = Pick<Cell, 'max' | 'min' | 'timeSum' | 'latest'>
@@ -128,10 +175,11 @@ function addParts(cell: Cell, added: Parts): void {
 function daysOf(quarterHours: ReadonlyMap<number, Cell>): ReadonlyMap<number, Cell> {
   const days = new Map<number, Cell>()
   for (const [bucket, cell] of quarterHours) {
-    const day = days.getOrInsertComputed(dayOfQuarterHour(bucket), () => emptyCell(cell.keepsParts))
+    const day = days.getOrInsertComputed(dayOfQuarterHour(bucket), () => emptyCell(cell))
     day.eventsCount += cell.eventsCount
     day.sum.addSum(cell.sum)
     if (cell.keepsParts) addParts(day, cell)
+    addDistinct(day, cell.distinctValues, cell.distinctPresent)
   }
   return days
 }
@@ -143,7 +191,7 @@ function deltasOf(
 ): RollupDelta[] {
   return [...cells]
     .sort(([left], [right]) => left - right)
-    .map(([bucket, { keepsParts, eventsCount, sum, max, min, timeSum, latest }]) => ({
+    .map(([bucket, { keepsParts, eventsCount, sum, max, min, timeSum, latest, ...cell }]) => ({
       customerId,
       seriesId,
       level,
@@ -155,6 +203,8 @@ function deltasOf(
       valueMin: min?.toFixed() ?? null,
       valueTimeSum: timeSum?.toFixed() ?? null,
       latest,
+      distinctValues: cell.countsDistinct ? cell.distinctValues : null,
+      distinctPresent: cell.countsDistinct ? cell.distinctPresent : null,
     }))
 }
 

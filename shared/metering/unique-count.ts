@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { decimalText } from '../json/exact-json.ts'
 import { decimal, type Exact } from '../money/decimal.ts'
 import type { Contribution, CountedValue, EventAggregation } from './aggregation.ts'
@@ -33,7 +34,12 @@ export function distinctChanges(events: readonly CountedValue[]): Exact[] {
   })
 }
 
+/** 128 bits, as hexadecimal text, that tell an item from every other. */
+export function distinctValueHash(value: string): string {
+  return hash('sha256', value).slice(0, 32)
+}
+
 /** Whether the event takes its item away. */
-export function isRemoval({ properties }: CountedValue): boolean {
+export function isRemoval({ properties }: Pick<CountedValue, 'properties'>): boolean {
   return properties['operation_type'] === 'remove'
 }
