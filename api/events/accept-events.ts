@@ -1,8 +1,9 @@
 import type { Issue } from '../../shared/errors.ts'
 import { validationError } from '../../shared/errors.ts'
-import { isRawNumber } from '../../shared/json/exact-json.ts'
+import { isJsonObject } from '../../shared/json/exact-json.ts'
 import type { ParsedEvent, UsageEvent } from '../../shared/metering/usage-event.ts'
 import type { ApiContext } from '../context.ts'
+import type { EnvelopeFault } from './envelope.ts'
 import type { Receipt } from './organization-clock.ts'
 
 /** The most events that one request may carry, unless it is a stream. */
@@ -89,8 +90,9 @@ export function addEvents(
   return durable
 }
 
-/** The faults of the number of events in a list. */
-export function lengthFault(events: readonly unknown[]): { msg: string; type: string } | undefined {
+/** What is wrong with a list of events as a whole. */
+export function listFault(events: unknown): EnvelopeFault | undefined {
+  if (!Array.isArray(events)) return { msg: 'must be a list', type: 'list_type' }
   if (events.length === 0) return { msg: 'must have at least 1 event', type: 'too_short' }
   if (events.length <= MAX_BATCH_EVENTS) return undefined
   return { msg: `must have at most ${MAX_BATCH_EVENTS} events`, type: 'too_long' }
@@ -98,8 +100,7 @@ export function lengthFault(events: readonly unknown[]): { msg: string; type: st
 
 /** The id of an event that was refused, as far as it can be read. */
 export function readableId(value: unknown, idField: string): string | null {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
-  const id = isObject ? (value as Record<string, unknown>)[idField] : undefined
+  const id = isJsonObject(value) ? value[idField] : undefined
   return typeof id === 'string' ? id : null
 }
 

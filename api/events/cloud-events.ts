@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { type Issue, validationError } from '../../shared/errors.ts'
-import { decimalText, isRawNumber } from '../../shared/json/exact-json.ts'
+import { decimalText, isJsonObject } from '../../shared/json/exact-json.ts'
 import { MAX_ISSUES, type ParsedEvent, parseUsageEvent } from '../../shared/metering/usage-event.ts'
-import { type EventFormat, lengthFault } from './accept-events.ts'
+import { type EventFormat, listFault } from './accept-events.ts'
 
 type Loc = readonly (string | number)[]
 
@@ -14,7 +14,7 @@ export function parseCloudEvent(
   value: unknown,
   { loc, receivedAtMicros }: { loc: Loc; receivedAtMicros: number },
 ): ParsedEvent {
-  if (!isRecord(value)) return { issues: [{ loc, msg: 'an event is a JSON object', type: 'object_type' }] }
+  if (!isJsonObject(value)) return { issues: [{ loc, msg: 'an event is a JSON object', type: 'object_type' }] }
   const { data, data_base64: binary, ...attributes } = value
   const parsed = parseAttributes({ attributes, data, receivedAtMicros, locOf: (name) => [...loc, name] })
   if (binary == null) return parsed
@@ -43,7 +43,7 @@ export function parseBinaryCloudEvent(
 
 // The batch format allows an empty list; who sends one has nothing to say, and is told so as everywhere.
 function requireList(body: unknown): ReturnType<EventFormat['requireList']> {
-  const fault = Array.isArray(body) ? lengthFault(body) : { msg: 'must be a list', type: 'list_type' }
+  const fault = listFault(body)
   if (fault !== undefined) throw validationError([{ loc: ['body'], ...fault }])
   return { values: body as unknown[], loc: ['body'] }
 }
@@ -129,7 +129,7 @@ function extensionFaults(attribute: string, value: unknown): Fault[] {
   if (!/^[a-z0-9]+$/.test(attribute)) {
     return [{ attribute, msg: 'names of attributes have lower-case letters and digits', type: 'extra_forbidden' }]
   }
-  if (isRecord(value) || Array.isArray(value)) {
+  if (isJsonObject(value) || Array.isArray(value)) {
     return [{ attribute, msg: 'must be a string, a number or a boolean', type: 'string_type' }]
   }
   return []
@@ -137,7 +137,7 @@ function extensionFaults(attribute: string, value: unknown): Fault[] {
 
 // What the data itself says comes before what stands beside it.
 function withExtensions(data: unknown, extensions: Readonly<Record<string, unknown>>): unknown {
-  if (Object.keys(extensions).length === 0 || (data != null && !isRecord(data))) return data
+  if (Object.keys(extensions).length === 0 || (data != null && !isJsonObject(data))) return data
   return { ...extensions, ...data }
 }
 
@@ -156,8 +156,4 @@ function percentDecoded(text: string): string {
   } catch {
     return text
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
 }

@@ -1,6 +1,6 @@
 import type Type from 'typebox'
 import { type AppError, type Issue, validationError } from '../../shared/errors.ts'
-import { isRawNumber } from '../../shared/json/exact-json.ts'
+import { isJsonObject } from '../../shared/json/exact-json.ts'
 import type { EventChanges } from '../../shared/metering/amend-event.ts'
 import { parseUsageEvent } from '../../shared/metering/usage-event.ts'
 import { CorrectionInput } from '../schemas/event-correction.ts'
@@ -21,7 +21,7 @@ const checkCorrection = validatorCompiler({ schema: CorrectionInput, method: 'PO
  * `validation_error`.
  */
 export function readAmendment(body: unknown): Type.Static<typeof CorrectionInput> & { readonly changes: EventChanges } {
-  if (!isObject(body)) throw absent(body)
+  if (!isJsonObject(body)) throw absent(body)
   const { event, ...correction } = body
   const checked = checkCorrection(correction) as { value: Type.Static<typeof CorrectionInput> } | { error: Error }
   if ('error' in checked) throw checked.error
@@ -34,7 +34,7 @@ function absent(body: unknown): AppError {
 }
 
 function readChanges(sent: unknown): EventChanges {
-  if (!isObject(sent)) throw validationError([envelopeIssue(sent)])
+  if (!isJsonObject(sent)) throw validationError([envelopeIssue(sent)])
   const issues = Object.entries(sent).flatMap(([field, value]) => findFault(field, value))
   if (issues.length > 0) throw validationError(issues)
   const whole = { transaction_id: 'amended', external_customer_id: 'amended', code: 'amended', ...sent }
@@ -62,8 +62,4 @@ function findFault(field: string, value: unknown): Issue[] {
   // Left out of an event that is sent, it is the time of receipt; an amendment has none of that kind.
   if (field === 'timestamp' && value === null) return [{ loc, msg: 'must be a time', type: 'timestamp' }]
   return []
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
 }

@@ -1,6 +1,7 @@
 import { AppError, validationError } from '../../shared/errors.ts'
-import { isRawNumber } from '../../shared/json/exact-json.ts'
+import { isJsonObject } from '../../shared/json/exact-json.ts'
 import { parseUsageEvent, type UsageEvent } from '../../shared/metering/usage-event.ts'
+import { requireEnvelope } from './envelope.ts'
 
 /**
  * Reads the event of an estimate by the rules of one that is sent, but that it needs no transaction id, which is not
@@ -10,8 +11,8 @@ export function readSupposedEvent(
   body: unknown,
   { receivedAtMicros, keyCustomerId }: { receivedAtMicros: number; keyCustomerId: string | null },
 ): UsageEvent {
-  const sent = requireEnvelope(body)
-  const value = isObject(sent) ? { transaction_id: 'estimate', ...sent } : sent
+  const sent = requireEnvelope(body, 'event')
+  const value = isJsonObject(sent) ? { transaction_id: 'estimate', ...sent } : sent
   const parsed = parseUsageEvent(value, { loc: ['body', 'event'], receivedAtMicros })
   if ('issues' in parsed) throw validationError(parsed.issues)
   const { event } = parsed
@@ -22,19 +23,4 @@ export function readSupposedEvent(
     )
   }
   return event
-}
-
-function requireEnvelope(body: unknown): unknown {
-  if (!isObject(body)) throw validationError([{ loc: ['body'], msg: 'must be an object', type: 'dict_type' }])
-  const { event, ...others } = body
-  const issues = [
-    ...Object.keys(others).map((name) => ({ loc: ['body', name], msg: 'unknown field', type: 'extra_forbidden' })),
-    ...(event === undefined ? [{ loc: ['body', 'event'], msg: 'this field is required', type: 'missing' }] : []),
-  ]
-  if (issues.length > 0) throw validationError(issues)
-  return event
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
 }

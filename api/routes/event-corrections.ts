@@ -17,7 +17,7 @@ import {
 } from '../schemas/event-correction.ts'
 import { ExplainedEventAnswer, explainedView, revisionView } from '../schemas/explained-event.ts'
 import { madeCorrectionView } from '../schemas/made-correction.ts'
-import { validatorCompiler } from '../validation.ts'
+import { exceptBodies } from '../validation.ts'
 
 const REFUSALS = ['event_not_found', 'event_voided', 'event_correction_conflict', 'period_closed'] as const
 
@@ -73,7 +73,7 @@ export const eventCorrectionRoutes: Routes = async (server, { context }) => {
     '/events/:transaction_id/amend',
     {
       // The event in the body is checked by the pass that checks those that are sent.
-      validatorCompiler: (route) => (route.httpPart === 'body' ? () => true : validatorCompiler(route)),
+      validatorCompiler: exceptBodies,
       schema: {
         operationId: 'amendEvent',
         summary: 'Amend an event',

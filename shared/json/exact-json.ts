@@ -31,6 +31,11 @@ export function isRawNumber(value: unknown): value is RawNumber {
   return json.isRawJSON(value)
 }
 
+/** Whether a parsed JSON value is an object; a list, and a number kept as text, are none. */
+export function isJsonObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
+}
+
 const MAX_NUMBER_LENGTH = 400
 const MAX_EXPONENT = 300
 

@@ -1,5 +1,5 @@
 import type { Issue } from '../errors.ts'
-import { decimalOf, isRawNumber, isStorableNumber } from '../json/exact-json.ts'
+import { decimalOf, isJsonObject, isRawNumber, isStorableNumber } from '../json/exact-json.ts'
 import { parseTimestampMicros } from './timestamp.ts'
 
 /** One thing a customer used, checked and ready to be counted. */
@@ -56,7 +56,7 @@ export function parseUsageEvent(
   value: unknown,
   { loc, receivedAtMicros }: { loc: readonly (string | number)[]; receivedAtMicros: number },
 ): ParsedEvent {
-  if (!isRecord(value)) return { issues: [{ loc, msg: 'an event is a JSON object', type: 'object_type' }] }
+  if (!isJsonObject(value)) return { issues: [{ loc, msg: 'an event is a JSON object', type: 'object_type' }] }
   const issues: Issue[] = []
   const refuse = (field: string, msg: string, type: string): void => {
     if (issues.length < MAX_ISSUES) issues.push({ loc: [...loc, field], msg, type })
@@ -131,7 +131,7 @@ function readProducer(value: Record<string, unknown>, refuse: Refuse): Pick<Usag
 
 function readProperties(value: unknown, refuse: Refuse): Readonly<Record<string, unknown>> {
   if (value == null) return {}
-  if (!isRecord(value)) {
+  if (!isJsonObject(value)) {
     refuse('properties', 'must be a JSON object', 'object_type')
     return {}
   }
@@ -158,8 +158,4 @@ function findUnstorable(value: unknown, depthLeft: number): string | undefined {
     if (fault !== undefined) return fault
   }
   return undefined
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
 }

@@ -5,13 +5,14 @@ import type { Expression } from '../expressions/expression.ts'
 import { readsEvents } from '../expressions/expression.ts'
 import type { Vocabulary } from '../expressions/parse-expression.ts'
 import { parseExpression } from '../expressions/parse-expression.ts'
+import { isJsonObject } from '../json/exact-json.ts'
 import { decimal, Exact, MAX_DECIMAL_DIGITS, ZERO } from '../money/decimal.ts'
 import type { GroupKeys } from './group-keys.ts'
 import { findGroupKeys, GROUP_KEYS } from './group-keys.ts'
 import type { Pricing, Quantity } from './pricing.ts'
 import { pricingOf, pricingStep, requireEvents } from './pricing.ts'
 import type { Location, Parsed, PropertyFields } from './property-fields.ts'
-import { canonical, findDecimal, isJsonObject, openFields, parsed, refuse } from './property-fields.ts'
+import { canonical, findDecimal, openFields, parsed, refuse } from './property-fields.ts'
 
 /** One of three prices; amounts are decimal text in major units. */
 export type CustomProperties = GroupKeys & {

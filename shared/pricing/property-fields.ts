@@ -1,5 +1,5 @@
 import { type Issue, MAX_ISSUES } from '../errors.ts'
-import { decimalOf, decimalText, isRawNumber } from '../json/exact-json.ts'
+import { decimalOf, decimalText, isJsonObject } from '../json/exact-json.ts'
 import type { Exact } from '../money/decimal.ts'
 import { MAX_DECIMAL_DIGITS, ZERO } from '../money/decimal.ts'
 
@@ -86,11 +86,6 @@ export function canonical(number: Exact): string {
 }
 
 const DECIMAL_SHAPE = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
-
-/** Whether a parsed JSON value is an object; a list, and a number kept as text, are none. */
-export function isJsonObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
-}
 
 function faultOf(value: unknown): [type: string, msg: string] {
   const text = decimalText(value)
