@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { Input, Name, Nullable, Output } from './common.ts'
 import { UsageEventInput } from './event.ts'
-import { REVISION } from './explained-event.ts'
+import { REVISION } from './event-revision.ts'
 import { MadeCorrection } from './made-correction.ts'
 
 const SOURCE = Type.String({ maxLength: 255, description: 'Where the event comes from; empty when left out.' })

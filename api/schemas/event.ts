@@ -1,17 +1,6 @@
 import Type from 'typebox'
-import {
-  Choice,
-  Decimal,
-  HTTPValidationError,
-  Input,
-  JsonObject,
-  ListOf,
-  Nullable,
-  Output,
-  Time,
-  Uuid,
-} from './common.ts'
-import { MadeCorrection } from './made-correction.ts'
+import { Choice, HTTPValidationError, Input, JsonObject, ListOf, Nullable, Output, Time, Uuid } from './common.ts'
+import { REVISION_WITH_STATUS } from './event-revision.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 255 })
 
@@ -115,17 +104,7 @@ export const UsageEventList = ListOf(
     transaction_id: Type.String(),
     source: Type.String(),
     external_customer_id: Type.String(),
-    external_subscription_id: Nullable(Type.String()),
-    code: Type.String(),
-    timestamp: Time,
-    received_at: Time,
-    precise_total_amount_cents: Nullable(Decimal),
-    properties: JsonObject,
-    revision: Type.Integer({ description: '1 is what was sent; each amendment adds one.' }),
-    status: Choice(['live', 'voided', 'amended'], {
-      description: 'live: it counts. amended: the next revision counts in its place.',
-    }),
-    correction: Nullable(MadeCorrection),
+    ...REVISION_WITH_STATUS,
   }),
 )
 

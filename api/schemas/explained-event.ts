@@ -3,34 +3,14 @@ import type { ChargeOfEvent, CountedTowards } from '../../db/corrections/counted
 import type { EventRevision } from '../../db/corrections/event-history.ts'
 import type { ExplainedEvent } from '../../db/corrections/explain-event.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
-import { Choice, Decimal, JsonObject, Nullable, Output, Time, Uuid } from './common.ts'
+import { CHARGE_IN_PERIOD, chargeInPeriodView } from './charge-in-period.ts'
+import { Choice, JsonObject, Nullable, Output, Time, Uuid } from './common.ts'
 import { UnprocessedReason } from './event.ts'
-import { eventStatus, MadeCorrection, madeCorrectionView } from './made-correction.ts'
-
-/** One row of an event, as it was sent or amended. */
-export const REVISION = {
-  revision: Type.Integer({ description: '1 is what was sent; each amendment adds one.' }),
-  external_subscription_id: Nullable(Type.String()),
-  code: Type.String(),
-  timestamp: Time,
-  received_at: Time,
-  precise_total_amount_cents: Nullable(Decimal),
-  properties: JsonObject,
-}
+import { REVISION_WITH_STATUS } from './event-revision.ts'
+import { eventStatus, madeCorrectionView } from './made-correction.ts'
 
 const ChargeAnswer = Output('ChargeOfEvent', {
-  subscription_id: Uuid,
-  external_subscription_id: Type.String(),
-  charge_id: Uuid,
-  charge_filter_id: Nullable(
-    Type.String({ format: 'uuid', description: 'The filter of the charge that the event matches best; null: none.' }),
-  ),
-  grouped_by: Type.Record(Type.String(), Nullable(Type.String()), {
-    description: 'The values of the pricing group keys; null where the event has no such property.',
-  }),
-  description: Type.String({ description: 'As on the line of an invoice.' }),
-  period_start: Time,
-  period_end: Time,
+  ...CHARGE_IN_PERIOD,
   invoice_id: Nullable(
     Type.String({ format: 'uuid', description: 'The invoice of the period; null while the period runs.' }),
   ),
@@ -55,14 +35,9 @@ export const ExplainedEventAnswer = Output('ExplainedEvent', {
   source: Type.String(),
   external_customer_id: Type.String(),
   status: Choice(['live', 'voided'], { description: 'live: its last revision counts.' }),
-  revisions: Type.Array(
-    Output('ExplainedRevision', {
-      ...REVISION,
-      status: Choice(['live', 'voided', 'amended']),
-      correction: Nullable(MadeCorrection),
-    }),
-    { description: 'What was sent, then each amendment.' },
-  ),
+  revisions: Type.Array(Output('ExplainedRevision', REVISION_WITH_STATUS), {
+    description: 'What was sent, then each amendment.',
+  }),
   counted_towards: Type.Array(
     Output('CountedTowards', {
       billable_metric_code: Type.String(),
@@ -122,17 +97,9 @@ function countedView({ metricCode, value, dimensions, charges }: CountedTowards)
   return { billable_metric_code: metricCode, value, dimensions, charges: charges.map(chargeView) }
 }
 
-function chargeView({ subscription, lines, ...charge }: ChargeOfEvent) {
+function chargeView({ lines, ...charge }: ChargeOfEvent) {
   return {
-    subscription_id: subscription.id,
-    external_subscription_id: subscription.externalId,
-    charge_id: charge.componentId,
-    charge_filter_id: charge.filterId,
-    grouped_by: charge.groupedBy,
-    description: charge.description,
-    period_start: charge.periodStart.toString(),
-    period_end: charge.periodEnd.toString(),
-    invoice_id: charge.invoiceId,
+    ...chargeInPeriodView(charge),
     lines: lines.map(({ id, kind, document, documentId, number, status }) => ({
       id,
       kind,

@@ -1,7 +1,8 @@
 import Type from 'typebox'
 import type { EstimatedFee } from '../../db/billing/estimate-fees.ts'
 import type { ChargeTotal } from '../../shared/invoicing/fee-estimate.ts'
-import { Cents, Choice, Decimal, Input, JsonObject, jsonInteger, Nullable, Output, Time, Uuid } from './common.ts'
+import { CHARGE_IN_PERIOD, chargeInPeriodView } from './charge-in-period.ts'
+import { Cents, Choice, Decimal, Input, JsonObject, jsonInteger, Nullable, Output } from './common.ts'
 import { UsageEventInput } from './event.ts'
 import { Rebuilding } from './usage.ts'
 
@@ -36,21 +37,10 @@ const ChargeTotalAnswer = Output('ChargeTotal', {
 })
 
 const FeeEstimate = Output('FeeEstimate', {
-  subscription_id: Uuid,
-  external_subscription_id: Type.String(),
-  charge_id: Uuid,
-  charge_filter_id: Nullable(
-    Type.String({ format: 'uuid', description: 'The filter of the charge that the event matches best; null: none.' }),
-  ),
-  grouped_by: Type.Record(Type.String(), Nullable(Type.String()), {
-    description: 'The values of the pricing group keys; null where the event has no such property.',
-  }),
-  description: Type.String({ description: 'As on the line of an invoice.' }),
+  ...CHARGE_IN_PERIOD,
   billable_metric_code: Type.String(),
   charge_model: Type.String(),
   currency: Type.String(),
-  period_start: Time,
-  period_end: Time,
   invoice_id: Nullable(
     Type.String({
       format: 'uuid',
@@ -82,20 +72,12 @@ export const FeeEstimateAnswer = Output('FeeEstimates', {
 
 /** A fee as it is answered. */
 export function feeEstimateView(fee: EstimatedFee) {
-  const { subscription, component, portion } = fee
+  const { component } = fee
   return {
-    subscription_id: subscription.id,
-    external_subscription_id: subscription.externalId,
-    charge_id: component.id,
-    charge_filter_id: portion.filterId,
-    grouped_by: portion.groupedBy,
-    description: fee.description,
+    ...chargeInPeriodView({ ...fee, ...fee.portion, componentId: component.id }),
     billable_metric_code: component.metric.code,
     charge_model: component.charge.model,
     currency: fee.currency,
-    period_start: fee.periodStart.toString(),
-    period_end: fee.periodEnd.toString(),
-    invoice_id: fee.invoiceId,
     unit_amount: fee.unitAmount.toFixed(),
     ...totalView(fee),
     before: totalView(fee.before),
