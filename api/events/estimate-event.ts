@@ -1,7 +1,6 @@
 import { type EstimatedFee, estimateFees } from '../../db/billing/estimate-fees.ts'
-import type { BillableMetric } from '../../db/catalogue/billable-metrics.ts'
+import { type BillableMetric, listMetricsOfEventCode } from '../../db/catalogue/billable-metrics.ts'
 import { requireCustomer } from '../../db/catalogue/customers.ts'
-import { listMetricsOfEventCode } from '../../db/catalogue/metrics-of-event.ts'
 import { organizationNow } from '../../db/clock.ts'
 import type { OrganizationTransaction } from '../../db/connection.ts'
 import { requireNamedSubscription } from '../../db/subscriptions/named-subscription.ts'

@@ -54,6 +54,15 @@ export async function requireBillableMetric(
   return metric
 }
 
+/** The metrics that read events of a code, in the order in which they were defined. */
+export async function listMetricsOfEventCode(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  eventCode: string,
+): Promise<readonly BillableMetric[]> {
+  return await selectMetrics(transaction, organizationId).where('eventCode', '=', eventCode).orderBy('id').execute()
+}
+
 /** Those of the ids that exist; the caller sees which are missing. */
 export async function findBillableMetrics(
   transaction: OrganizationTransaction,

@@ -1,10 +1,9 @@
-import { type Selectable, sql } from 'kysely'
+import type { Selectable } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
-import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import type { InvoiceLine } from '../invoices/invoices.ts'
-import type { AdjustmentRecord, StepRecord } from '../invoices/step-records.ts'
-import { type Page, type PageRequest, pageOf } from '../paging.ts'
+import { LINE_TEXTS, withReadTexts } from '../invoices/line-texts.ts'
+import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { Database } from '../schema.ts'
 
 /** A credit note as it is read: with its lines and the names of what it refers to. */
@@ -28,17 +27,13 @@ export interface CreditNoteFilter {
 export async function listCreditNotes(
   transaction: OrganizationTransaction,
   organizationId: number,
-  { limit, after, externalCustomerId, invoiceId }: PageRequest & CreditNoteFilter,
+  { externalCustomerId, invoiceId, ...page }: PageRequest & CreditNoteFilter,
 ): Promise<Page<CreditNote>> {
-  const rows = await selectCreditNotes(transaction, organizationId)
-    .$if(externalCustomerId !== undefined, (query) => query.where('c.externalId', '=', externalCustomerId ?? ''))
-    .$if(invoiceId !== undefined, (query) => query.where('n.invoiceId', '=', invoiceId ?? ''))
-    .$if(after !== undefined, (query) => query.where('n.id', '<', after ?? ''))
-    .orderBy('n.id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  const { rows: notes, next } = pageOf(rows, limit, (row) => row.id)
-  return { rows: await withLines(transaction, organizationId, notes), next }
+  const query = selectCreditNotes(transaction, organizationId)
+    .$if(externalCustomerId !== undefined, (rows) => rows.where('c.externalId', '=', externalCustomerId ?? ''))
+    .$if(invoiceId !== undefined, (rows) => rows.where('n.invoiceId', '=', invoiceId ?? ''))
+  const { rows, next } = await newestFirst(query, page, 'n.id')
+  return { rows: await withLines(transaction, organizationId, rows), next }
 }
 
 export async function requireCreditNote(
@@ -76,7 +71,7 @@ async function withLines(
     .leftJoin('billableMetrics as m', 'm.id', 'l.billableMetricId')
     .selectAll('l')
     .select('m.code as billableMetricCode')
-    .select([sql<string>`l.steps::text`.as('stepsText'), sql<string>`l.adjustments::text`.as('adjustmentsText')])
+    .select(LINE_TEXTS)
     .where('l.organizationId', '=', organizationId)
     .where('l.customerId', 'in', [...new Set(notes.map((note) => note.customerId))])
     .where(
@@ -86,13 +81,6 @@ async function withLines(
     )
     .orderBy('l.position')
     .execute()
-  const byNote = Map.groupBy(
-    lines.map(({ stepsText, adjustmentsText, ...line }) => ({
-      ...line,
-      steps: parseExactJson(stepsText) as StepRecord[],
-      adjustments: parseExactJson(adjustmentsText) as AdjustmentRecord[],
-    })),
-    (line) => line.creditNoteId,
-  )
+  const byNote = Map.groupBy(lines.map(withReadTexts), (line) => line.creditNoteId)
   return notes.map((note) => ({ ...note, lines: byNote.get(note.id) ?? [] }))
 }

@@ -1,10 +1,9 @@
-import { type Selectable, sql } from 'kysely'
+import type { Selectable } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
-import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { Database, InvoiceStatus } from '../schema.ts'
-import type { AdjustmentRecord, StepRecord } from './step-records.ts'
+import { LINE_TEXTS, type ReadTexts, withReadTexts } from './line-texts.ts'
 
 /** An invoice as it is read: with its lines, its payment state and the names of what it refers to. */
 export type Invoice = InvoiceRow & { readonly lines: readonly InvoiceLine[] }
@@ -15,12 +14,8 @@ type InvoiceRow = Selectable<Database['invoices']> & {
   readonly paymentStatus: 'pending' | 'paid' | 'failed' | 'uncollectible' | null
 }
 
-export type InvoiceLine = Omit<Selectable<Database['invoiceLines']>, 'steps' | 'adjustments'> & {
-  readonly billableMetricCode: string | null
-  /** How the amount came about. */
-  readonly steps: StepRecord[]
-  readonly adjustments: AdjustmentRecord[]
-}
+export type InvoiceLine = Omit<Selectable<Database['invoiceLines']>, keyof ReadTexts> &
+  ReadTexts & { readonly billableMetricCode: string | null }
 
 export interface InvoiceFilter {
   readonly externalCustomerId: string | undefined
@@ -92,7 +87,7 @@ async function withLines(
     .leftJoin('billableMetrics as m', 'm.id', 'l.billableMetricId')
     .selectAll('l')
     .select('m.code as billableMetricCode')
-    .select([sql<string>`l.steps::text`.as('stepsText'), sql<string>`l.adjustments::text`.as('adjustmentsText')])
+    .select(LINE_TEXTS)
     .where('l.organizationId', '=', organizationId)
     .where('l.customerId', 'in', [...new Set(invoices.map((invoice) => invoice.customerId))])
     .where(
@@ -102,13 +97,6 @@ async function withLines(
     )
     .orderBy('l.position')
     .execute()
-  const byInvoice = Map.groupBy(
-    lines.map(({ stepsText, adjustmentsText, ...line }) => ({
-      ...line,
-      steps: parseExactJson(stepsText) as StepRecord[],
-      adjustments: parseExactJson(adjustmentsText) as AdjustmentRecord[],
-    })),
-    (line) => line.invoiceId,
-  )
+  const byInvoice = Map.groupBy(lines.map(withReadTexts), (line) => line.invoiceId)
   return invoices.map((invoice) => ({ ...invoice, lines: byInvoice.get(invoice.id) ?? [] }))
 }
