@@ -2,6 +2,8 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Connection, OrganizationTransaction } from '../connection.ts'
 import { list } from '../list.ts'
 import { lateUsageOf } from './late-usage-policy.ts'
+import { notRebuilding } from './not-rebuilding.ts'
+import { notSetAside } from './set-aside.ts'
 import type { TakenPeriod } from './taken-periods.ts'
 
 /** Reopened periods of one organization that are due for a note, by their invoices. */
@@ -19,9 +21,6 @@ export interface NotedPeriod extends TakenPeriod {
   readonly dueAt: Temporal.Instant
 }
 
-// What failed by itself is tried anew after this time; its job retries it before.
-const SET_ASIDE_SECONDS = 3600
-
 /** Periods whose note is due, over all organizations, a chunk per organization. */
 export async function listDueNotes(
   connection: Connection,
@@ -31,8 +30,7 @@ export async function listDueNotes(
     select organization_id, array_agg(invoice_id order by invoice_id) as ids,
       md5(string_agg(invoice_id || '@' || due_at, ',' order by invoice_id)) as occasion
     from (select * from (${dueNotes(now)}) due
-          where billing_failed_at is null
-            or billing_failed_at <= ${now.toString()}::timestamptz - make_interval(secs => ${SET_ASIDE_SECONDS})
+          where ${notSetAside('due', now)}
           order by due_at limit ${limit}) due
     group by organization_id`.execute(connection)
   return rows
@@ -71,6 +69,5 @@ export function dueNotes(now: Temporal.Instant): RawBuilder<unknown> {
     where invoice.status = 'finalized' and ${dueAt} <= coalesce(clock.frozen_time, ${now.toString()}::timestamptz)
       and (${lateUsageOf('subscription')} = 'note' or (subscription.next_billing_at is null and not exists (
         select from invoices draft where draft.subscription_id = subscription.id and draft.status = 'draft')))
-      and not exists (select from billable_metrics metric
-        where metric.organization_id = period.organization_id and metric.rebuild_cursor is not null)`
+      and ${notRebuilding('period')}`
 }

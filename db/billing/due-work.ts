@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import type { Connection } from '../connection.ts'
+import { notRebuilding } from './not-rebuilding.ts'
+import { notSetAside } from './set-aside.ts'
 
 /** Things of one organization that are due, with a text that changes when they become due again. */
 export interface DueChunk {
@@ -36,33 +38,25 @@ export async function listDueDrafts(connection: Connection, due: DueBy): Promise
   })
 }
 
-// What failed by itself is tried anew after this time; its job retries it before.
-const SET_ASIDE_SECONDS = 3600
-
-// Billing waits for usage that is being counted anew.
-const NOT_REBUILDING = sql`not exists (select from billable_metrics metric
-  where metric.organization_id = item.organization_id and metric.rebuild_cursor is not null)`
-
 async function listDue(
   connection: Connection,
   { now, liveDelaySeconds, testClockDelaySeconds, limit }: DueBy,
   { table, column, condition }: { table: 'subscriptions' | 'invoices'; column: string; condition: string },
 ): Promise<DueChunk[]> {
   const dueAt = sql.ref(`item.${column}`)
-  const notSetAside = sql`(item.billing_failed_at is null
-    or item.billing_failed_at <= ${now.toString()}::timestamptz - make_interval(secs => ${SET_ASIDE_SECONDS}))`
+  const isReady = sql`${notRebuilding('item')} and ${notSetAside('item', now)}`
   const { rows } = await sql<DueChunk>`
     with due as (
       (select item.organization_id, item.customer_id, item.id, ${dueAt} as due_at, null::timestamptz as clock_moved_at
        from ${sql.table(table)} item
        where ${dueAt} <= ${now.toString()}::timestamptz - make_interval(secs => ${liveDelaySeconds}) and ${sql.raw(condition)}
          and not exists (select from test_clocks clock where clock.organization_id = item.organization_id)
-         and ${NOT_REBUILDING} and ${notSetAside}
+         and ${isReady}
        order by ${dueAt} limit ${limit})
       union all
       (select item.organization_id, item.customer_id, item.id, ${dueAt}, clock.updated_at from test_clocks clock
        join ${sql.table(table)} item on item.organization_id = clock.organization_id
-       where ${dueAt} <= clock.frozen_time and ${sql.raw(condition)} and ${NOT_REBUILDING} and ${notSetAside}
+       where ${dueAt} <= clock.frozen_time and ${sql.raw(condition)} and ${isReady}
          and clock.updated_at <= ${now.toString()}::timestamptz - make_interval(secs => ${testClockDelaySeconds})
        order by ${dueAt} limit ${limit})
     )

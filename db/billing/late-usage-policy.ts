@@ -3,13 +3,9 @@ import type { LateUsagePolicy } from '../../shared/invoicing/late-usage-policy.t
 
 /** The policy of a subscription: that of its plan, or else of its organization. For queries that name the subscription so. */
 export function lateUsageOf(subscription: string): RawBuilder<LateUsagePolicy> {
-  const { organization_id, plan_version_id } = {
-    organization_id: sql.ref(`${subscription}.organization_id`),
-    plan_version_id: sql.ref(`${subscription}.plan_version_id`),
-  }
   return sql`(select coalesce(plan.late_usage, organization.late_usage)
     from plan_versions version
     join plans plan on plan.id = version.plan_id
-    join organizations organization on organization.organization_id = ${organization_id}
-    where version.id = ${plan_version_id})`
+    join organizations organization on organization.organization_id = ${sql.ref(`${subscription}.organization_id`)}
+    where version.id = ${sql.ref(`${subscription}.plan_version_id`)})`
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { cappedCredits } from '../../shared/invoicing/capped-credits.ts'
+import { type InvoiceTotals, withLines } from '../../shared/invoicing/invoice-totals.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { list } from '../list.ts'
 import { rateLateUsage } from './late-usage.ts'
@@ -11,9 +12,35 @@ export interface CarryingInvoice {
   /** It need not be written yet. */
   readonly id: string
   readonly subscriptionId: string
+  readonly totals: InvoiceTotals
+  readonly lines: readonly InvoiceLine[]
+}
+
+/**
+ * The invoices with their late lines and the totals of all; `isFinal` says which are about to be final, so that what they
+ * bear is billed.
+ */
+export async function withNextInvoiceLines<Carrying extends CarryingInvoice>(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  invoices: readonly Carrying[],
+  isFinal: (invoice: Carrying) => boolean,
+): Promise<readonly Carrying[]> {
+  const rated = invoices.map((invoice) => {
+    const { id, subscriptionId, totals } = invoice
+    return { id, subscriptionId, otherMinor: totals.subtotalMinor, isFinal: isFinal(invoice) }
+  })
+  const lateLines = await nextInvoiceLines(transaction, organizationId, rated)
+  return invoices.map((invoice) => {
+    const late = lateLines.get(invoice.id)
+    if (late === undefined) return invoice
+    return { ...invoice, lines: [...invoice.lines, ...late], totals: withLines(invoice.totals, late) }
+  })
+}
+
+interface RatedInvoice extends Pick<CarryingInvoice, 'id' | 'subscriptionId'> {
   /** What its other lines come to, in minor units. */
   readonly otherMinor: bigint
-  /** Whether it is about to be final, so that what it bears is billed. */
   readonly isFinal: boolean
 }
 
@@ -21,10 +48,10 @@ export interface CarryingInvoice {
  * The late lines of invoices, by invoice. Of several open drafts of a subscription the one that was issued first bears
  * them, and what a credit cannot take off yet keeps its mark for the invoice after that.
  */
-export async function nextInvoiceLines(
+async function nextInvoiceLines(
   transaction: OrganizationTransaction,
   organizationId: number,
-  invoices: readonly CarryingInvoice[],
+  invoices: readonly RatedInvoice[],
 ): Promise<ReadonlyMap<string, readonly InvoiceLine[]>> {
   const subscriptionIds = invoices.map(({ subscriptionId }) => subscriptionId)
   if (!(await hasReopenedPeriods(transaction, subscriptionIds))) return new Map()

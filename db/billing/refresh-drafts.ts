@@ -1,6 +1,6 @@
 import { storedPeriod } from '../../shared/calendar/billing-period.ts'
 import { assert } from '../../shared/errors.ts'
-import { type InvoiceTotals, invoiceTotals, withLines } from '../../shared/invoicing/invoice-totals.ts'
+import { type InvoiceTotals, invoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
 import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
 import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 import { organizationNow } from '../clock.ts'
@@ -8,7 +8,7 @@ import type { OrganizationTransaction } from '../connection.ts'
 import { type BilledSubscription, listBilledSubscriptions } from './billed-subscriptions.ts'
 import type { LockedDraft } from './finalize-invoices.ts'
 import { type LoadedRating, loadRatings, type RatingRequest, requireComponent } from './load-rating.ts'
-import { nextInvoiceLines } from './next-invoice-lines.ts'
+import { withNextInvoiceLines } from './next-invoice-lines.ts'
 import { closePeriods, reopenPeriodsOfTouched } from './reopened-periods.ts'
 import { type RefreshedDraft, updateDrafts } from './write-invoices.ts'
 
@@ -25,12 +25,12 @@ export async function refreshDrafts(
   const requests = await draftRequests(transaction, organizationId, drafts)
   const ratings = await loadRatings(transaction, organizationId, requests)
   const fees = await listFees(transaction, organizationId, drafts)
-  const refreshed = drafts.map((draft, index): RefreshedDraft => {
+  const refreshed = drafts.map((draft, index) => {
     const rating = ratings[index]
     assert(rating !== undefined, `draft ${draft.id} was not rated`)
     return refreshedDraft(draft, rating, fees.get(draft.id) ?? [])
   })
-  const complete = await withLateLines(transaction, organizationId, drafts, refreshed)
+  const complete = await withNextInvoiceLines(transaction, organizationId, refreshed, () => true)
   await updateDrafts(transaction, organizationId, complete)
   return new Map(complete.map(({ id, totals }) => [id, totals]))
 }
@@ -63,10 +63,10 @@ type BilledDraft = Pick<
 >
 
 function refreshedDraft(
-  { id, customerId, currency }: LockedDraft,
+  { id, customerId, subscriptionId, currency }: LockedDraft,
   { input, components }: LoadedRating,
   fees: readonly Fee[],
-): RefreshedDraft {
+): RefreshedDraft & { readonly subscriptionId: string } {
   const usage = input.components.filter(({ kind }) => kind === 'usage')
   const lines = rateSubscription({ ...input, components: usage }).map((line) => ({
     line,
@@ -76,29 +76,11 @@ function refreshedDraft(
   return {
     id,
     customerId,
+    subscriptionId: subscriptionId ?? '',
     lines,
     firstPosition: Math.max(-1, ...fees.map(({ position }) => position)) + 1,
     totals: invoiceTotals(currency, [...feeLines, ...lines.map(({ line }) => line)]),
   }
-}
-
-async function withLateLines(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  drafts: readonly LockedDraft[],
-  refreshed: readonly RefreshedDraft[],
-): Promise<readonly RefreshedDraft[]> {
-  const subscriptionIds = new Map(drafts.map(({ id, subscriptionId }) => [id, subscriptionId ?? '']))
-  const carrying = refreshed.map(({ id, totals }) => {
-    return { id, subscriptionId: subscriptionIds.get(id) ?? '', otherMinor: totals.subtotalMinor, isFinal: true }
-  })
-  const lateLines = await nextInvoiceLines(transaction, organizationId, carrying)
-  return refreshed.map((draft) => {
-    const late = lateLines.get(draft.id)
-    return late === undefined
-      ? draft
-      : { ...draft, lines: [...draft.lines, ...late], totals: withLines(draft.totals, late) }
-  })
 }
 
 async function subscriptionsOf(

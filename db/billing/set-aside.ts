@@ -1,4 +1,15 @@
+import { type RawBuilder, sql } from 'kysely'
 import { type Connection, withOrganization } from '../connection.ts'
+
+// What failed by itself is tried anew after this time; its job retries it before.
+const SET_ASIDE_SECONDS = 3600
+
+/** Whether a row is due as far as failures go; `row` is the name that a query has for it. */
+export function notSetAside(row: string, now: Temporal.Instant): RawBuilder<boolean> {
+  const failedAt = sql.ref(`${row}.billing_failed_at`)
+  return sql`(${failedAt} is null
+    or ${failedAt} <= ${now.toString()}::timestamptz - make_interval(secs => ${SET_ASIDE_SECONDS}))`
+}
 
 interface Failure {
   readonly organizationId: number

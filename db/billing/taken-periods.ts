@@ -1,7 +1,8 @@
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { OrganizationTransaction } from '../connection.ts'
 import { list } from '../list.ts'
 import { lateUsageOf } from './late-usage-policy.ts'
+import { notRebuilding } from './not-rebuilding.ts'
 
 /** A closed period that is compared with what was billed of it. */
 export interface TakenPeriod {
@@ -34,7 +35,7 @@ export async function takeReopenedPeriods(
       join invoices invoice on invoice.customer_id = period.customer_id and invoice.id = period.invoice_id
       join subscriptions subscription on subscription.id = period.subscription_id
       where period.organization_id = ${organizationId} and period.subscription_id = any(${list(subscriptionIds)}::uuid[])
-        and invoice.status = 'finalized' and ${lateUsageOf('subscription')} <> 'note' and ${notRebuilding(organizationId)}),
+        and invoice.status = 'finalized' and ${lateUsageOf('subscription')} <> 'note' and ${notRebuilding('period')}),
     taken as (
       delete from reopened_periods period using reopened
       where period.customer_id = reopened.customer_id and period.invoice_id = reopened.invoice_id and reopened.is_taken
@@ -65,9 +66,4 @@ export async function returnReopenedPeriods(
     )
     .onConflict((conflict) => conflict.doNothing())
     .execute()
-}
-
-function notRebuilding(organizationId: number): RawBuilder<boolean> {
-  return sql`not exists (select from billable_metrics metric
-    where metric.organization_id = ${organizationId} and metric.rebuild_cursor is not null)`
 }

@@ -3,7 +3,7 @@ import { advanceSubscriptions } from '../../db/billing/advance-subscriptions.ts'
 import { type BilledSubscription, lockDueSubscriptions } from '../../db/billing/billed-subscriptions.ts'
 import { finalizeInvoices } from '../../db/billing/finalize-invoices.ts'
 import { type LoadedRating, loadRatings, requireComponent } from '../../db/billing/load-rating.ts'
-import { nextInvoiceLines } from '../../db/billing/next-invoice-lines.ts'
+import { withNextInvoiceLines } from '../../db/billing/next-invoice-lines.ts'
 import { reopenPeriodsOfTouched } from '../../db/billing/reopened-periods.ts'
 import { type DraftInvoice, insertDrafts } from '../../db/billing/write-invoices.ts'
 import { findFrozenTime, realNow } from '../../db/clock.ts'
@@ -11,7 +11,7 @@ import { type Connection, type OrganizationTransaction, withOrganization } from 
 import { announce } from '../../db/outbox.ts'
 import { assert } from '../../shared/errors.ts'
 import { type DueBill, dueBill } from '../../shared/invoicing/due-bill.ts'
-import { invoiceTotals, withLines } from '../../shared/invoicing/invoice-totals.ts'
+import { invoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
 import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
 import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 
@@ -63,8 +63,10 @@ async function billRound(
     // On a test clock months pass in one step; each invoice is issued when it was due.
     return draftOf(bill, rating, frozenTime === undefined ? now : bill.due.dueAt)
   })
+  const customerIds = rated.map(({ customerId }) => customerId)
+  await reopenPeriodsOfTouched(transaction, organizationId, { customerIds, reopenedAt: now })
   // A bill without lines (nothing in advance, nothing priced, nothing late) would be an empty page.
-  const drafts = (await withLateLines(transaction, organizationId, { drafts: rated, now })).filter(
+  const drafts = (await withNextInvoiceLines(transaction, organizationId, rated, isFinalAtOnce)).filter(
     ({ lines }) => lines.length > 0,
   )
   await insertDrafts(transaction, organizationId, drafts)
@@ -111,26 +113,6 @@ function draftOf(
     totals: invoiceTotals(input.currency, lines),
     lines: lines.map((line) => ({ line, component: requireComponent(components, line) })),
   }
-}
-
-async function withLateLines(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  { drafts, now }: { drafts: readonly DraftInvoice[]; now: Temporal.Instant },
-): Promise<readonly DraftInvoice[]> {
-  const customerIds = drafts.map(({ customerId }) => customerId)
-  await reopenPeriodsOfTouched(transaction, organizationId, { customerIds, reopenedAt: now })
-  const carrying = drafts.map((draft) => {
-    const { id, subscriptionId, totals } = draft
-    return { id, subscriptionId, otherMinor: totals.subtotalMinor, isFinal: isFinalAtOnce(draft) }
-  })
-  const lateLines = await nextInvoiceLines(transaction, organizationId, carrying)
-  return drafts.map((draft) => {
-    const late = lateLines.get(draft.id)
-    return late === undefined
-      ? draft
-      : { ...draft, lines: [...draft.lines, ...late], totals: withLines(draft.totals, late) }
-  })
 }
 
 function isFinalAtOnce({ issuedAt, finalizeAt }: DraftInvoice): boolean {

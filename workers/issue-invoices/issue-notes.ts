@@ -20,8 +20,8 @@ export async function issueNotes(
   invoiceIds: readonly string[],
 ): Promise<number> {
   const frozenTime = await findFrozenTime(transaction, organizationId)
-  const now = frozenTime ?? realNow()
-  const periods = await takeDueNotes(transaction, { now: realNow(), invoiceIds })
+  const now = realNow()
+  const periods = await takeDueNotes(transaction, { now, invoiceIds })
   const late = await rateLateUsage(transaction, organizationId, periods)
   const notes = periods.map((period): Note => {
     const lines = late.get(period.invoiceId) ?? []
