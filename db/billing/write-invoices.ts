@@ -1,6 +1,8 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { sql } from 'kysely'
+import type { PortionName } from '../../shared/invoicing/components.ts'
 import type { InvoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
+import { unorderedPortionKey } from '../../shared/invoicing/portions.ts'
 import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { adjustmentRecords, stepRecords } from '../invoices/step-records.ts'
@@ -109,16 +111,13 @@ async function deleteUsageLines(
 }
 
 function lineKey(invoiceId: string, row: Record<string, unknown>): string {
-  const groups = Object.entries(row['grouped_by'] as Record<string, unknown>).sort(([one], [other]) =>
-    one < other ? -1 : 1,
-  )
-  const { kind, price_component_id, charge_filter_id, corrects_invoice_id, corrected_kind } = row
+  const { kind, price_component_id, charge_filter_id, grouped_by, corrects_invoice_id, corrected_kind } = row
+  const portion = { filterId: charge_filter_id, groupedBy: grouped_by } as PortionName
   return JSON.stringify([
     invoiceId,
     kind,
     price_component_id,
-    charge_filter_id,
-    groups,
+    unorderedPortionKey(portion),
     corrects_invoice_id,
     corrected_kind,
   ])

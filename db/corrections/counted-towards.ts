@@ -1,6 +1,5 @@
 import { assert } from '../../shared/errors.ts'
-import type { PortionName } from '../../shared/invoicing/components.ts'
-import { describePortion, portionOf } from '../../shared/invoicing/portions.ts'
+import { describePortion, portionOf, unorderedPortionKey } from '../../shared/invoicing/portions.ts'
 import { contributionOf } from '../../shared/metering/contribution.ts'
 import { dimensionsOf } from '../../shared/metering/count-event.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
@@ -89,9 +88,12 @@ async function listCharges(
     const { component, metric } = answered
     const portion = portionOf(component, dimensions)
     const { subscription, period: time } = period.request
+    const key = unorderedPortionKey(portion)
     const ofCharge = lines.filter(
       (line) =>
-        line.periodInvoiceId === period.invoiceId && line.componentId === component.id && isSamePortion(line, portion),
+        line.periodInvoiceId === period.invoiceId &&
+        line.componentId === component.id &&
+        unorderedPortionKey(line) === key,
     )
     const charge: ChargeOfEvent = {
       subscription,
@@ -108,11 +110,4 @@ async function listCharges(
   return new Map(
     [...Map.groupBy(charges, ({ metricId }) => metricId)].map(([id, found]) => [id, found.map(({ charge }) => charge)]),
   )
-}
-
-// The database has its own order of keys.
-function isSamePortion(one: PortionName, other: PortionName): boolean {
-  const valuesOf = ({ groupedBy }: PortionName) =>
-    JSON.stringify(Object.entries(groupedBy).toSorted(([left], [right]) => (left < right ? -1 : 1)))
-  return one.filterId === other.filterId && valuesOf(one) === valuesOf(other)
 }

@@ -6,7 +6,7 @@ import { fromMinor } from '../money/round.ts'
 import { divideForDisplay } from '../pricing/pricing.ts'
 import type { PortionName, RateComponent, UsageComponent } from './components.ts'
 import { describeMinimum } from './minimum-spend-line.ts'
-import { describePortion, portionKey, WHOLE } from './portions.ts'
+import { describePortion, unorderedPortionKey, WHOLE } from './portions.ts'
 import type { CorrectedKind, RatedLine } from './rated-line.ts'
 import { sliceAmountMinor } from './slice-amount.ts'
 
@@ -58,11 +58,8 @@ function partOf({ kind, componentId, portion = WHOLE }: CorrectableLine) {
   return { kind, componentId, portion }
 }
 
-// Group keys come in the order of the price here and of their names from the database.
 function partKey({ kind, componentId, portion }: Pick<BilledPart, 'kind' | 'componentId' | 'portion'>): string {
-  const names = Object.keys(portion.groupedBy).sort()
-  const groupedBy = Object.fromEntries(names.map((name) => [name, portion.groupedBy[name] ?? null]))
-  return `${kind}/${componentId}/${portionKey({ ...portion, groupedBy })}`
+  return `${kind}/${componentId}/${unorderedPortionKey(portion)}`
 }
 
 // What was billed and is not used any more.

@@ -23,6 +23,12 @@ export function portionKey({ filterId, groupedBy }: PortionName): string {
   return JSON.stringify([filterId, Object.entries(groupedBy)])
 }
 
+/** The same in whatever order the group keys come: those of a price come in its order, the database has its own. */
+export function unorderedPortionKey({ filterId, groupedBy }: PortionName): string {
+  const names = Object.keys(groupedBy).sort()
+  return portionKey({ filterId, groupedBy: Object.fromEntries(names.map((name) => [name, groupedBy[name] ?? null])) })
+}
+
 /** The properties of events that decide to which portion of the component they belong. */
 export function portionKeysOf({ charge, filters = [] }: UsageComponent): ReadonlySet<string> {
   return new Set([
