@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { type EventProducer, listEventProducers } from '../../db/events/event-producers.ts'
+import { statementsOf } from '../../db/statements.ts'
 import { recordDroppedSequences } from '../../db/usage/event-sequences.ts'
 import { validationError } from '../../shared/errors.ts'
 import type { SequenceRange } from '../../shared/metering/sequence-ranges.ts'
@@ -56,7 +57,7 @@ export const eventProducerRoutes: Routes = async (server, { context }) => {
       const { producer_id: producerId, ranges } = request.body
       const dropped = { producerId, ranges: ranges.map(rangeOf) }
       return within(request, async (transaction, id) => {
-        await recordDroppedSequences(transaction, id, dropped)
+        await recordDroppedSequences(statementsOf(transaction), id, dropped)
         return { producer_id: producerId }
       })
     },

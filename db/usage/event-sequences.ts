@@ -1,5 +1,3 @@
-import { CompiledQuery } from 'kysely'
-import type { PoolClient } from 'pg'
 import {
   addSequences,
   mergeRanges,
@@ -7,17 +5,14 @@ import {
   type SequenceRange,
 } from '../../shared/metering/sequence-ranges.ts'
 import type { ProducerPosition } from '../../shared/metering/usage-event.ts'
-import type { OrganizationTransaction } from '../connection.ts'
-
-/** Runs one statement of the transaction that is under way. */
-type Run = <Row extends object>(text: string, parameters: readonly unknown[]) => Promise<readonly Row[]>
+import type { Statements } from '../statements.ts'
 
 /**
  * Records which events of producers have arrived; those without a producer are none of its business. The same ones again
  * change nothing but the time.
  */
 export async function recordReceivedSequences(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
   positions: readonly (ProducerPosition | undefined)[],
 ): Promise<void> {
@@ -30,19 +25,16 @@ export async function recordReceivedSequences(
     else ranges.push(range)
   }
   if (byProducer.size === 0) return
-  const run: Run = async (text, parameters) => (await client.query(text, [...parameters])).rows
-  await recordSequences(run, organizationId, byProducer, 'received_count')
+  await recordSequences(client, organizationId, byProducer, 'received_count')
 }
 
 /** Records that a producer will never send some of its events. What has arrived or was reported before stays as it is. */
 export async function recordDroppedSequences(
-  transaction: OrganizationTransaction,
+  client: Statements,
   organizationId: number,
   { producerId, ranges }: { readonly producerId: string; readonly ranges: readonly SequenceRange[] },
 ): Promise<void> {
-  const run: Run = async <Row>(text: string, parameters: readonly unknown[]) =>
-    (await transaction.executeQuery(CompiledQuery.raw(text, [...parameters]))).rows as Row[]
-  await recordSequences(run, organizationId, new Map([[producerId, ranges]]), 'dropped_count')
+  await recordSequences(client, organizationId, new Map([[producerId, ranges]]), 'dropped_count')
 }
 
 interface Producer {
@@ -58,22 +50,22 @@ interface Arrival {
 }
 
 async function recordSequences(
-  run: Run,
+  client: Statements,
   organizationId: number,
   byProducer: ReadonlyMap<string, readonly SequenceRange[]>,
   counted: 'received_count' | 'dropped_count',
 ): Promise<void> {
-  const producers = await lockProducers(run, organizationId, [...byProducer.keys()])
+  const producers = await lockProducers(client, organizationId, [...byProducer.keys()])
   const arrivals = producers.map((producer): Arrival => {
     const ranges = mergeRanges(byProducer.get(producer.name) ?? [])
     return { producer, highest: Number(producer.highest), ranges }
   })
-  const gaps = await findGapsBetween(run, organizationId, arrivals)
+  const gaps = await findGapsBetween(client, organizationId, arrivals)
   const changes = arrivals.map(({ producer, highest, ranges }) => ({
     producer,
     ...addSequences({ highest, gaps: gaps.get(producer.id) ?? [] }, ranges),
   }))
-  await run(
+  await client.query(
     `update event_producers set highest_sequence = change.highest, ${counted} = ${counted} + change.arrived
      from unnest($2::uuid[], $3::bigint[], $4::bigint[]) as change (id, highest, arrived)
      where event_producers.organization_id = $1 and event_producers.id = change.id`,
@@ -86,29 +78,34 @@ async function recordSequences(
   )
   const known = [...gaps].flatMap(([id, found]) => found.map((gap) => ({ id, ...gap })))
   const left = changes.flatMap(({ producer, gaps: found }) => found.map((gap) => ({ id: producer.id, ...gap })))
-  await replaceGaps(run, organizationId, known, left)
+  await replaceGaps(client, organizationId, known, left)
 }
 
 // Two transactions that carry the same producers take their rows in one order, so neither waits in a circle.
-async function lockProducers(run: Run, organizationId: number, names: readonly string[]): Promise<readonly Producer[]> {
-  return await run<Producer>(
+async function lockProducers(
+  client: Statements,
+  organizationId: number,
+  names: readonly string[],
+): Promise<readonly Producer[]> {
+  const { rows } = await client.query<Producer>(
     `insert into event_producers (organization_id, producer_id)
      select $1, name from unnest($2::text[]) as named (name) order by name
      on conflict (organization_id, producer_id) do update set last_seen_at = now()
      returning id, producer_id as name, highest_sequence as highest`,
     [organizationId, names],
   )
+  return rows
 }
 
 // Events of a healthy producer lie beyond all that is known, and nothing is asked.
 async function findGapsBetween(
-  run: Run,
+  client: Statements,
   organizationId: number,
   arrivals: readonly Arrival[],
 ): Promise<ReadonlyMap<string, readonly SequenceGap[]>> {
   const behind = arrivals.filter(({ highest, ranges }) => (ranges[0]?.first ?? Infinity) <= highest)
   if (behind.length === 0) return new Map()
-  const rows = await run<{ id: string; first: string; last: string; since: string }>(
+  const { rows } = await client.query<{ id: string; first: string; last: string; since: string }>(
     `select gap.event_producer_id as id, first_sequence as first, last_sequence as last, missing_since::text as since
      from unnest($2::uuid[], $3::bigint[], $4::bigint[]) as behind (id, lowest, highest)
      join event_producer_gaps gap on gap.event_producer_id = behind.id
@@ -138,7 +135,7 @@ interface StoredGap extends SequenceGap {
 }
 
 async function replaceGaps(
-  run: Run,
+  client: Statements,
   organizationId: number,
   known: readonly StoredGap[],
   left: readonly StoredGap[],
@@ -148,14 +145,14 @@ async function replaceGaps(
   const closed = known.filter((gap) => !kept.has(keyOf(gap)))
   const opened = left.filter((gap) => !kept.has(keyOf(gap)))
   if (closed.length > 0) {
-    await run(
+    await client.query(
       `delete from event_producer_gaps gap using unnest($2::uuid[], $3::bigint[]) as closed (id, first)
        where gap.organization_id = $1 and gap.event_producer_id = closed.id and gap.first_sequence = closed.first`,
       [organizationId, closed.map(({ id }) => id), closed.map(({ first }) => first)],
     )
   }
   if (opened.length === 0) return
-  await run(
+  await client.query(
     `insert into event_producer_gaps (event_producer_id, first_sequence, last_sequence, organization_id, missing_since)
      select id, first, last, $1, coalesce(since::timestamptz, now())
      from unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[]) as opened (id, first, last, since)`,
