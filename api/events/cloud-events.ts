@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { type Issue, validationError } from '../../shared/errors.ts'
 import { decimalText, isJsonObject } from '../../shared/json/exact-json.ts'
-import { MAX_ISSUES, type ParsedEvent, parseUsageEvent } from '../../shared/metering/usage-event.ts'
+import { MAX_EVENT_ISSUES, type ParsedEvent, parseUsageEvent } from '../../shared/metering/usage-event.ts'
 import { type EventFormat, listFault } from './accept-events.ts'
 
 type Loc = readonly (string | number)[]
@@ -81,7 +81,7 @@ function parseAttributes({ attributes, data, receivedAtMicros, locOf }: Attribut
     ...contextFaults({ specversion, source, time, datacontenttype }),
     ...Object.entries(extensions).flatMap(([name, value]) => extensionFaults(name, value)),
   ].map(({ attribute, ...fault }) => ({ loc: locOf(attribute), ...fault }))
-  const issues = [...named, ...faults].slice(0, MAX_ISSUES)
+  const issues = [...named, ...faults].slice(0, MAX_EVENT_ISSUES)
   return issues.length === 0 ? parsed : { issues }
 }
 

@@ -13,7 +13,7 @@ const EVENTS_OF_OTHERS = 100
  * `bench_drawn` keeps what was drawn, to check the answers against.
  */
 export async function fillTables(pool: Pool, organizationId: number, options: UsageOptions): Promise<void> {
-  await ensureUsagePartitions(pool, [PERIOD.start.slice(0, 7).replace('-', '_')])
+  await ensureUsagePartitions(pool, [PERIOD.start.slice(0, 7)])
   await pool.query(
     `insert into customers (organization_id, external_id) select $1, 'other-' || number from generate_series(1, $2) number`,
     [organizationId, options.customers],

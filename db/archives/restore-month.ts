@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg'
 import { inTransaction } from '../transaction.ts'
+import { ensureUsagePartitions } from '../usage/partitions.ts'
 import type { UsageMonth } from './usage-month.ts'
-import { createUsagePartition } from './usage-partitions.ts'
 
 const EVENTS_PER_STATEMENT = 1_000
 
@@ -20,7 +20,7 @@ export async function restoreMonth(
   { month, folder, eventsCount }: { month: UsageMonth; folder: string; eventsCount: number },
   sources: AsyncIterable<RestoredEvents>,
 ): Promise<number> {
-  await createUsagePartition(pool, month)
+  await ensureUsagePartitions(pool, [month])
   return await inTransaction(pool, async (client) => {
     await client.query('set local idle_in_transaction_session_timeout = 0')
     let restored = 0

@@ -24,11 +24,6 @@ export async function listUsagePartitions(client: Statements): Promise<readonly 
   }))
 }
 
-/** Creates the partition of a month; one that exists stays as it is. */
-export async function createUsagePartition(client: Statements, month: UsageMonth): Promise<void> {
-  await client.query('select ensure_usage_partition($1)', [`${month}-01`])
-}
-
 /** Whether the partition of a month holds any event. */
 export async function hasEvents(client: Statements, month: UsageMonth): Promise<boolean> {
   const { rows } = await client.query<{ used: boolean }>(

@@ -1,4 +1,4 @@
-import { bucketOf, QUARTER_HOUR } from '../../shared/metering/buckets.ts'
+import { bucketOf, QUARTER_HOUR, QUARTER_HOUR_MICROS } from '../../shared/metering/buckets.ts'
 import { contributionOf } from '../../shared/metering/contribution.ts'
 import { dimensionsOf, storedParts } from '../../shared/metering/count-event.ts'
 import { type RollupDelta, RollupDeltas } from '../../shared/metering/rollup.ts'
@@ -9,7 +9,6 @@ import { type EventRow, storedEvent } from './rebuild.ts'
 import type { StoredUsageEvent } from './usage-events.ts'
 
 const PAGE = 10_000
-const QUARTER_HOUR_MICROS = 15 * 60 * 1_000_000
 
 /** What the live events of a bucket come to: those that the metric counts in the series and the quarter hour of one that left. */
 export async function foldLiveEvents(

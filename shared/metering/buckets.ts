@@ -1,6 +1,6 @@
-const QUARTER_MICROS = 15 * 60 * 1_000_000
+export const QUARTER_HOUR_MICROS = 15 * 60 * 1_000_000
 export const DAY_MICROS = 24 * 60 * 60 * 1_000_000
-export const QUARTERS_PER_DAY = DAY_MICROS / QUARTER_MICROS
+export const QUARTERS_PER_DAY = DAY_MICROS / QUARTER_HOUR_MICROS
 
 /** Levels of the rollups. On quarter hours of UTC the midnight of every zone falls. */
 export const QUARTER_HOUR = 0 as const
@@ -10,12 +10,12 @@ export type Level = typeof QUARTER_HOUR | typeof DAY
 
 /** Number of the bucket since the epoch that holds the instant. */
 export function bucketOf(level: Level, micros: number): number {
-  return Math.floor(micros / (level === DAY ? DAY_MICROS : QUARTER_MICROS))
+  return Math.floor(micros / (level === DAY ? DAY_MICROS : QUARTER_HOUR_MICROS))
 }
 
 /** Number of the first quarter hour that does not begin before the instant. */
 export function quarterHourFrom(micros: number): number {
-  return Math.ceil(micros / QUARTER_MICROS)
+  return Math.ceil(micros / QUARTER_HOUR_MICROS)
 }
 
 /** The day that a quarter hour is part of. */
@@ -37,7 +37,7 @@ export interface BucketRange {
 
 /** Cuts a period into the fewest pieces that the rollups can answer. */
 export function cutIntoBuckets(startMicros: number, endMicros: number): UsageRanges {
-  const quarters = { from: quarterHourFrom(startMicros), to: Math.floor(endMicros / QUARTER_MICROS) }
+  const quarters = { from: quarterHourFrom(startMicros), to: Math.floor(endMicros / QUARTER_HOUR_MICROS) }
   if (quarters.from > quarters.to) {
     return { days: NOTHING, quarterHours: [], raw: nonEmpty([{ startMicros, endMicros }]) }
   }
@@ -53,8 +53,8 @@ export function cutIntoBuckets(startMicros: number, endMicros: number): UsageRan
       : [quarters]
     ).filter((range) => range.from < range.to),
     raw: nonEmpty([
-      { startMicros, endMicros: quarters.from * QUARTER_MICROS },
-      { startMicros: quarters.to * QUARTER_MICROS, endMicros },
+      { startMicros, endMicros: quarters.from * QUARTER_HOUR_MICROS },
+      { startMicros: quarters.to * QUARTER_HOUR_MICROS, endMicros },
     ]),
   }
 }

@@ -34,7 +34,7 @@ export type ParsedEvent = { readonly event: UsageEvent } | { readonly issues: re
 const MAX_NAME_LENGTH = 255
 const MAX_DEPTH = 32
 /** One event cannot be wrong in more ways than help anybody; a hostile one has a million unknown fields. */
-export const MAX_ISSUES = 20
+export const MAX_EVENT_ISSUES = 20
 const FIELDS: ReadonlySet<string> = new Set([
   'transaction_id',
   'source',
@@ -59,7 +59,7 @@ export function parseUsageEvent(
   if (!isJsonObject(value)) return { issues: [{ loc, msg: 'an event is a JSON object', type: 'object_type' }] }
   const issues: Issue[] = []
   const refuse = (field: string, msg: string, type: string): void => {
-    if (issues.length < MAX_ISSUES) issues.push({ loc: [...loc, field], msg, type })
+    if (issues.length < MAX_EVENT_ISSUES) issues.push({ loc: [...loc, field], msg, type })
   }
   for (const field of Object.keys(value)) {
     if (!FIELDS.has(field)) refuse(field, 'unknown field', 'extra_forbidden')

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { listArchiveBlockers } from '../../../db/archives/archive-blockers.ts'
 import { type ArchivedMonth, archiveMonth } from '../../../db/archives/archive-month.ts'
 import { exportMonth } from '../../../db/archives/export-month.ts'
-import { parseUsageMonth, type UsageMonth } from '../../../db/archives/usage-month.ts'
+import type { UsageMonth } from '../../../db/archives/usage-month.ts'
 import { dropEmptyPartition, hasEvents, listUsagePartitions } from '../../../db/archives/usage-partitions.ts'
 import { newestMigration } from '../../../db/migrate.ts'
 import { inTransaction } from '../../../db/transaction.ts'
@@ -11,6 +11,7 @@ import type { CommandOutcome, CommandRequest } from '../command.ts'
 import { CommandError, EXIT_CODES } from '../command-error.ts'
 import type { OpenDatabase } from '../open-database.ts'
 import type { Manifest } from './manifest.ts'
+import { requireMonth } from './month-option.ts'
 import { writeArchive } from './write-archive.ts'
 
 /**
@@ -41,14 +42,6 @@ export async function archiveMonths(database: OpenDatabase, request: CommandRequ
 
 function archivedLine({ month, folder, events }: { month: UsageMonth; folder: string; events: number }): string {
   return `${month}: ${events} events are in ${folder} and no longer in the database.`
-}
-
-/** The month that an option names. */
-export function requireMonth(option: string, { values }: CommandRequest): UsageMonth {
-  const text = values[option] ?? ''
-  const month = parseUsageMonth(text)
-  if (month === undefined) throw new CommandError('usage', `--${option} is "${text}"; it takes a month as 2026-03.`)
-  return month
 }
 
 async function requireArchivable({ pool }: OpenDatabase, month: UsageMonth): Promise<void> {

@@ -1,5 +1,5 @@
 import { monthsFrom } from '../../../db/archives/usage-month.ts'
-import { createUsagePartition } from '../../../db/archives/usage-partitions.ts'
+import { ensureUsagePartitions } from '../../../db/usage/partitions.ts'
 import type { CommandOutcome, CommandRequest } from '../command.ts'
 import { CommandError, EXIT_CODES } from '../command-error.ts'
 import type { OpenDatabase } from '../open-database.ts'
@@ -14,7 +14,7 @@ export async function createPartitions({ pool }: OpenDatabase, { values }: Comma
     throw new CommandError('usage', `--months is "${text}"; it takes a whole number from 1 to ${MOST_MONTHS}.`)
   }
   const months = monthsFrom(Temporal.Now.plainDateISO('UTC').toPlainYearMonth().toString(), count + 1)
-  for (const month of months) await createUsagePartition(pool, month)
+  await ensureUsagePartitions(pool, months)
   const [first, last] = [months[0], months.at(-1)]
   return {
     exitCode: EXIT_CODES.done,
