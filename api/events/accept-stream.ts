@@ -15,6 +15,8 @@ const MAX_REJECTIONS = 100
 // Read and not durable yet; with more, nothing is read from the socket.
 const MAX_UNSETTLED_EVENTS = 10_000
 const MAX_UNSETTLED_BYTES = 4 * 1024 * 1024
+// A sender may send line by line, and lines that are blank or rejected.
+const MAX_UNSETTLED_SECTIONS = 1_000
 // While the gate is closed the stream stands still, which slows its sender; after this long it is told to come back.
 const PATIENCE_MS = 15_000
 const GATE_LOOK_MS = 200
@@ -36,7 +38,7 @@ export interface StreamProgress {
   durable_lines: number
 }
 
-/** Lines that were read together, and the promise that those accepted are durable. */
+/** Lines that were read together. */
 interface Section {
   readonly lines: number
   readonly bytes: number
@@ -125,7 +127,9 @@ class StreamIntake {
   #isFull(): boolean {
     const events = this.#unsettled.reduce((sum, { section }) => sum + section.events.length, 0)
     const bytes = this.#unsettled.reduce((sum, { section }) => sum + section.bytes, 0)
-    return events > MAX_UNSETTLED_EVENTS || bytes > MAX_UNSETTLED_BYTES
+    return (
+      events > MAX_UNSETTLED_EVENTS || bytes > MAX_UNSETTLED_BYTES || this.#unsettled.length > MAX_UNSETTLED_SECTIONS
+    )
   }
 
   async #settleFirst(): Promise<void> {

@@ -46,6 +46,25 @@ test('while nothing becomes durable, a bounded number of events is read', async 
   expect(await outcome).toMatchObject({ failure: expect.objectContaining({ message: 'gone' }) })
 })
 
+test('while nothing becomes durable, a bounded number of pieces is held, however small and useless they are', async () => {
+  let read = 0
+  function* dripping() {
+    yield lines(1)
+    for (; read < 5_000; read += 1) yield Buffer.from('x\n')
+  }
+  const confirmed = Promise.withResolvers<void>()
+  const outcome = acceptStream(
+    contextOf(() => confirmed.promise),
+    1,
+    Readable.from(dripping(), { objectMode: true, highWaterMark: 1 }),
+  )
+  await expect.poll(() => read, { interval: 10 }).toBeGreaterThan(900)
+  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+  expect(read).toBeLessThan(1_100)
+  confirmed.resolve()
+  expect(await outcome).toMatchObject({ progress: { accepted: 1, rejected: 5_000, durable_lines: 5_001 } })
+})
+
 test('when the queue fails, exactly the unbroken beginning is durable', async () => {
   const failures = [undefined, new Error('down'), undefined]
   const sent: number[] = []
