@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
-import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
+import { readWrittenEvent } from '../../shared/metering/written-event.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import type { UnprocessedReason } from '../schema.ts'
 import { selectUnprocessed, type UnprocessedFilter } from './unprocessed-filter.ts'
@@ -100,6 +100,14 @@ export interface AsideEvent {
   readonly receivedAt: string
 }
 
+/** What an entry says of such an event, in the words of the API. */
+interface AsideDetails {
+  /** The text of the event. */
+  readonly event: string
+  readonly received_at: string
+  readonly timed_by_server: boolean
+}
+
 /** The event of an entry that was set aside; undefined when the entry is gone. */
 export async function findAsideEvent(
   transaction: OrganizationTransaction,
@@ -114,8 +122,8 @@ export async function findAsideEvent(
     .where('reason', '=', 'processing_failed')
     .executeTakeFirst()
   if (row === undefined) return undefined
-  const { event, receivedAt } = row.details as { event: string; receivedAt: string }
-  return { event: parseExactJson(event) as UsageEvent, receivedAt }
+  const { event, received_at: receivedAt, timed_by_server: timedByServer } = row.details as unknown as AsideDetails
+  return { event: readWrittenEvent(event, { timedByServer }), receivedAt }
 }
 
 /** Removes the entry of an event that could be stored after all. */

@@ -5,6 +5,7 @@ import { requireCustomerReferences } from '../../db/usage/ingest-references.ts'
 import { insertUnprocessedEvents } from '../../db/usage/unprocessed-events.ts'
 import { assert } from '../../shared/errors.ts'
 import { eventKey } from '../../shared/metering/event-identity.ts'
+import { writtenEvent } from '../../shared/metering/written-event.ts'
 import type { ReceivedEvent } from './usage-batch.ts'
 
 /** Keeps an event that cannot be stored, as text, with the reason; it is listed among the unprocessed events. */
@@ -29,7 +30,12 @@ export async function keepAside(
         metricId: null,
         reason: 'processing_failed',
         // The event stands as text inside the JSON, so that nothing in it can be refused a second time.
-        details: { error, receivedAt, event: JSON.stringify(event) },
+        details: {
+          error,
+          received_at: receivedAt,
+          timed_by_server: event.timedByServer,
+          event: writtenEvent(event),
+        },
       },
     ])
     await recordReceivedSequences(client, organizationId, [event.producer])

@@ -1,7 +1,9 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createConnection } from '../../../db/connection.ts'
+import { isoOfMicros } from '../../../shared/metering/timestamp.ts'
 import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
+import { writtenEvent } from '../../../shared/metering/written-event.ts'
 import { aggregateEvents } from '../../../workers/aggregate-usage/aggregate-events.ts'
 import { keepAside } from '../../../workers/aggregate-usage/keep-aside.ts'
 import type { WorkerContext } from '../../../workers/context.ts'
@@ -147,6 +149,38 @@ test('an event that was set aside is stored once it can be', async () => {
   expect(await unprocessedReasons(fixture)).toEqual([])
 })
 
+test('an event that was set aside is shown as it can be sent, and one that is sent again is no other', async () => {
+  await insertMetric(fixture, { code: 'shown', aggregation: 'sum', fieldName: 'right' })
+  const [sent] = eventsOf('shown', { right: 7 }, 1)
+  if (sent === undefined) throw new Error('no event')
+  const event: UsageEvent = {
+    ...sent,
+    timedByServer: true,
+    externalSubscriptionId: 'late',
+    producer: { id: 'gateway', sequence: 1 },
+  }
+  await keepAside(fixture.pool, fixture.organizationId, { event, receivedAt }, new Error('a bug of then'))
+  const { rows } = await fixture.pool.query<{ details: { event: string } }>(
+    `select details from unprocessed_events where code = 'shown'`,
+  )
+  const details = { error: 'a bug of then', received_at: receivedAt, timed_by_server: true, event: expect.any(String) }
+  expect(rows).toEqual([{ details }])
+  expect(JSON.parse(rows[0]?.details.event ?? '')).toEqual({
+    transaction_id: event.transactionId,
+    ...(event.source === '' ? {} : { source: event.source }),
+    external_customer_id: 'acme',
+    external_subscription_id: 'late',
+    code: 'shown',
+    timestamp: isoOfMicros(event.timestampMicros),
+    properties: { right: 7 },
+    producer_id: 'gateway',
+    producer_sequence: 1,
+  })
+  await retry()
+  await aggregate([{ ...event, timestampMicros: event.timestampMicros + 1_000 }])
+  expect(await unprocessedReasons(fixture)).toEqual([`${event.transactionId}: subscription_not_found`])
+})
+
 test('an entry that cannot be stored holds up none that come after it', async () => {
   const metricId = await insertMetric(fixture, { code: 'behind', aggregation: 'sum', fieldName: 'wrong' })
   const [event] = eventsOf('behind', { right: 2 }, 1)
@@ -157,7 +191,7 @@ test('an entry that cannot be stored holds up none that come after it', async ()
     `insert into unprocessed_events (customer_id, organization_id, event_key, "timestamp", code, transaction_id, reason, details)
      select customer_id, organization_id, gen_random_uuid(), now(), 'x', 'unstorable', 'processing_failed', $2
      from customers where organization_id = $1 and external_id = 'acme'`,
-    [fixture.organizationId, JSON.stringify({ event: JSON.stringify(unstorable), receivedAt })],
+    [fixture.organizationId, JSON.stringify({ event: writtenEvent(unstorable), received_at: receivedAt })],
   )
   const more = 1_100
   await aggregate(eventsOf('behind', { right: 2 }, more))

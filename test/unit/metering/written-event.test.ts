@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { parseExactJson } from '../../../shared/json/exact-json.ts'
 import { parseUsageEvent } from '../../../shared/metering/usage-event.ts'
-import { writtenEvent } from '../../../shared/metering/written-event.ts'
+import { readWrittenEvent, writtenEvent } from '../../../shared/metering/written-event.ts'
 
 const READ = { loc: ['body'], receivedAtMicros: 1_767_225_600_000_001 }
 
@@ -13,6 +13,8 @@ test.each([
 ])('an event that is written is read as the same event', (text) => {
   const read = parseUsageEvent(parseExactJson(text), READ)
   if (!('event' in read)) throw new Error(JSON.stringify(read.issues))
+  const { timedByServer } = read.event
+  expect(readWrittenEvent(writtenEvent(read.event), { timedByServer })).toEqual(read.event)
   const again = parseUsageEvent(parseExactJson(writtenEvent(read.event)), { ...READ, receivedAtMicros: 0 })
   expect(again).toEqual({ event: { ...read.event, timedByServer: false } })
 })
