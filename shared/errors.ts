@@ -8,6 +8,7 @@ export const ERRORS = {
   unauthorized: { status: 401, retryable: false },
   forbidden: { status: 403, retryable: false },
   api_key_not_found: { status: 404, retryable: false },
+  api_key_in_use: { status: 409, retryable: false },
   not_found: { status: 404, retryable: false },
   method_not_allowed: { status: 405, retryable: false },
   payload_too_large: { status: 413, retryable: false },

@@ -93,14 +93,15 @@ export const apiKeyRoutes: Routes = async (server, { context }) => {
       schema: {
         operationId: 'revokeApiKey',
         summary: 'Revoke an API key',
-        description: 'It stops working within five seconds.',
+        description: 'It stops working within five seconds. A key does not revoke itself.',
         tags: ['Organization'],
         params: Type.Object({ id: Uuid }),
-        response: { 204: Type.Null({ description: 'Revoked' }), ...failures('api_key_not_found') },
+        response: { 204: Type.Null({ description: 'Revoked' }), ...failures('api_key_not_found', 'api_key_in_use') },
       },
     },
     async (request, reply) => {
-      await within(request, (transaction, id) => revokeApiKey(transaction, id, request.params.id))
+      const keys = { id: request.params.id, byKeyId: request.apiKeyId }
+      await within(request, (transaction, id) => revokeApiKey(transaction, id, keys))
       return reply.code(204).send(null)
     },
   )

@@ -77,12 +77,20 @@ export async function listApiKeys(
   return await newestFirst(query, page)
 }
 
-/** Ends a key; processes that know it stop taking it within seconds. The second time changes nothing. */
+/**
+ * Ends a key by another one; processes that know it stop taking it within seconds. The second time changes nothing. An
+ * organization always keeps a key that manages keys: throws `api_key_in_use` where a key would end itself, and
+ * `unauthorized` where the one that asks was ended meanwhile.
+ */
 export async function revokeApiKey(
   transaction: OrganizationTransaction,
   organizationId: number,
-  id: string,
+  { id, byKeyId }: { readonly id: string; readonly byKeyId: string },
 ): Promise<void> {
+  if (id.toLowerCase() === byKeyId) {
+    throw new AppError('api_key_in_use', 'a key does not revoke itself; do it with another one of the scope "*"')
+  }
+  await requireWorking(transaction, organizationId, { id, byKeyId })
   const revoked = await transaction
     .updateTable('apiKeys')
     .set((set) => ({ revokedAt: sql<string>`coalesce(${set.ref('revokedAt')}, now())` }))
@@ -91,6 +99,24 @@ export async function revokeApiKey(
     .returning('id')
     .executeTakeFirst()
   if (revoked === undefined) throw new AppError('api_key_not_found', `no API key has the id ${id}`)
+}
+
+// Both are held, in one order, so that of two keys that end each other one stays.
+async function requireWorking(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  { id, byKeyId }: { readonly id: string; readonly byKeyId: string },
+): Promise<void> {
+  const held = await transaction
+    .selectFrom('apiKeys')
+    .select(['id', 'revokedAt'])
+    .where('organizationId', '=', organizationId)
+    .where('id', 'in', [id, byKeyId])
+    .orderBy('id')
+    .forUpdate()
+    .execute()
+  const asking = held.find((key) => key.id === byKeyId)
+  if (asking?.revokedAt !== null) throw new AppError('unauthorized', 'the API key was revoked')
 }
 
 /** Chance as letters and digits, nearly six bits each. */

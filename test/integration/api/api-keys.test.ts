@@ -52,6 +52,24 @@ describe('keys', () => {
     expect(ids).not.toContain(key.id)
   })
 
+  test('a key does not revoke itself, so that an organization keeps one that manages keys', async () => {
+    const key = await keyWith({})
+    const refused = await key.delete(`/api_keys/${key.id.toUpperCase()}`)
+    expect([refused.status, refused.body.code]).toEqual([409, 'api_key_in_use'])
+    expect((await key.get('/api_keys?limit=100')).body.data.map(({ id }: { id: string }) => id)).toContain(key.id)
+    expect((await owner.delete(`/api_keys/${key.id}`)).status).toBe(204)
+  })
+
+  test('two keys that revoke each other at once leave one', async () => {
+    const [one, other] = [await keyWith({}), await keyWith({})]
+    // Both are known to the process, which takes them for some seconds even when they are revoked.
+    for (const key of [one, other]) await key.get('/api_keys')
+    const answers = await Promise.all([one.delete(`/api_keys/${other.id}`), other.delete(`/api_keys/${one.id}`)])
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([204, 401]))
+    const ids = (await owner.get('/api_keys?limit=100')).body.data.map(({ id }: { id: string }) => id)
+    expect([one.id, other.id].filter((id) => ids.includes(id))).toHaveLength(1)
+  })
+
   test('a key of another organization is not found', async () => {
     const other = await api.client()
     const [key] = (await other.get('/api_keys')).body.data
