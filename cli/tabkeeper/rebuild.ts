@@ -13,7 +13,8 @@ export const rebuild: Command = {
   summary: 'writes rollups anew from raw events and has running charges priced anew',
   help: `tabkeeper rebuild [OPTIONS]
 
-Counts the raw events anew and writes the rollups that differ, a day of a customer at a time, while ingestion goes on.
+Counts the raw events anew and writes the rollups that differ, a day of a customer at a time, and the distinct values
+that were not last seen when they are said to be, while ingestion goes on.
 Running charges of the customers are priced anew by the price-usage worker, as soon as it runs.
 
 ${SELECTION_HELP}
@@ -33,14 +34,15 @@ async function writeAnew(database: OpenDatabase, request: CommandRequest): Promi
   }
   const sum = (of: (one: RebuiltUsage) => number) => rebuilt.reduce((total, one) => total + of(one), 0)
   const [customers, days, rollups] = [sum((one) => one.customers), sum((one) => one.days), sum((one) => one.rollups)]
+  const values = sum((one) => one.distinctValues)
   const rebuilding = rebuilt.flatMap((one) => one.rebuilding)
   return {
     exitCode: EXIT_CODES.done,
     lines: [
-      `Read the usage of ${customers} customers; wrote ${days} days anew, ${rollups} rollups.`,
+      `Read the usage of ${customers} customers; wrote ${days} days anew, ${rollups} rollups, and ${values} distinct values.`,
       ...(rebuilding.length === 0 ? [] : [`Left out, because they are being counted anew: ${rebuilding.join(', ')}.`]),
     ],
-    json: { command: 'rebuild', customers, days, rollups, rebuilding },
+    json: { command: 'rebuild', customers, days, rollups, distinct_values: values, rebuilding },
   }
 }
 

@@ -14,8 +14,8 @@ export const verify: Command = {
   summary: 'compares rollups, charges, balances and numbers with what they are derived from',
   help: `tabkeeper verify [OPTIONS]
 
-Counts the raw events anew and compares every column of the rollups, the claims of identities, running charges,
-balances, postings, and totals and numbers of invoices. Changes nothing, and ingestion goes on meanwhile.
+Counts the raw events anew and compares every column of the rollups, when distinct values were last seen, the claims of
+identities, running charges, balances, postings, and totals and numbers of invoices. Changes nothing, and ingestion goes on meanwhile.
 Ends with 0 when all is equal, with 1 when it is not; the first ${LISTED_DIFFERENCES} differences are listed.
 
 ${SELECTION_HELP}
@@ -62,11 +62,11 @@ function differenceLine({ check, about, stored, computed }: Difference): string 
 }
 
 function summaryLines(verified: readonly VerifiedOrganization[], differences: number): string[] {
-  const { rollups, event_keys: keys, running_subscriptions: subscriptions } = totals(verified)
+  const { rollups, distinct_values: values, event_keys: keys, running_subscriptions: subscriptions } = totals(verified)
   const rebuilding = verified.flatMap((one) => one.rebuilding)
   const unread = unreadMonths(verified)
   return [
-    `Compared ${rollups} rollups, ${keys} identities of events and the charges of ${subscriptions} subscriptions.`,
+    `Compared ${rollups} rollups, ${values} distinct values, ${keys} identities of events and the charges of ${subscriptions} subscriptions.`,
     ...(rebuilding.length === 0 ? [] : [`Left out, because they are being counted anew: ${rebuilding.join(', ')}.`]),
     ...(unread.length === 0 ? [] : [`Left out, because --archive does not say where they lie: ${unread.join(', ')}.`]),
     differences === 0 ? 'All is equal.' : `${differences} differences.`,
@@ -77,6 +77,7 @@ function totals(verified: readonly VerifiedOrganization[]) {
   const sum = (of: (one: VerifiedOrganization) => number) => verified.reduce((total, one) => total + of(one), 0)
   return {
     rollups: sum(({ rollups }) => rollups),
+    distinct_values: sum(({ distinctValues }) => distinctValues),
     event_keys: sum(({ eventKeys }) => eventKeys),
     running_subscriptions: sum(({ runningSubscriptions }) => runningSubscriptions),
   }

@@ -15,17 +15,6 @@ export async function lockRollups(
   keys: readonly RollupKey[],
 ): Promise<void> {
   if (keys.length === 0) return
-  // What is repaired of a distinct count are its sums: from then on its values are read from events.
-  await client.query(
-    `update usage_series series set distinct_exact = false
-     where organization_id = $1 and distinct_exact and exists (
-         select from unnest($2::integer[], $3::bigint[]) as key (customer_id, series_id)
-         where key.customer_id = series.customer_id and key.series_id = series.series_id)
-       and exists (
-         select from billable_metrics metric
-         where metric.id = series.billable_metric_id and metric.aggregation = 'unique_count')`,
-    [organizationId, keys.map(({ customerId }) => customerId), keys.map(({ seriesId }) => seriesId)],
-  )
   await client.query(
     `insert into usage_rollups as stored (customer_id, series_id, level, bucket, organization_id, events_count, value_sum)
      select customer_id, series_id, level, bucket, $1, 0, 0
@@ -45,11 +34,12 @@ export async function overwriteRollups(
   await client.query(
     `update usage_rollups stored set events_count = row.events_count, value_sum = row.value_sum,
        value_max = row.value_max, value_min = row.value_min, value_time_sum = row.value_time_sum,
-       latest_at = row.latest_at, latest_arrival = row.latest_arrival, latest_value = row.latest_value
+       latest_at = row.latest_at, latest_arrival = row.latest_arrival, latest_value = row.latest_value,
+       distinct_values = row.distinct_values, distinct_present = row.distinct_present
      from unnest($2::integer[], $3::bigint[], $4::smallint[], $5::integer[], $6::bigint[], $7::numeric[], $8::numeric[],
-         $9::numeric[], $10::numeric[], $11::timestamptz[], $12::bigint[], $13::numeric[])
+         $9::numeric[], $10::numeric[], $11::timestamptz[], $12::bigint[], $13::numeric[], $14::bigint[], $15::bigint[])
        as row (customer_id, series_id, level, bucket, events_count, value_sum,
-         value_max, value_min, value_time_sum, latest_at, latest_arrival, latest_value)
+         value_max, value_min, value_time_sum, latest_at, latest_arrival, latest_value, distinct_values, distinct_present)
      where stored.customer_id = row.customer_id and stored.series_id = row.series_id and stored.level = row.level
        and stored.bucket = row.bucket and stored.organization_id = $1`,
     [
@@ -63,6 +53,8 @@ export async function overwriteRollups(
       rows.map(({ latest }) => (latest === null ? null : isoOfMicros(latest.atMicros))),
       rows.map(({ latest }) => latest?.arrival.toString() ?? null),
       rows.map(({ latest }) => latest?.value.toFixed() ?? null),
+      rows.map((row) => row.distinctValues),
+      rows.map((row) => row.distinctPresent),
     ],
   )
 }

@@ -4,31 +4,46 @@ import { type RollupDelta, RollupDeltas } from '../../shared/metering/rollup.ts'
 import { BatchSeries, type SeriesOfBatch } from '../usage/batch-series.ts'
 import { rollupContributionOf } from '../usage/count-events.ts'
 import type { SeriesIdentity } from '../usage/series.ts'
+import { type CountedSighting, openDayValues } from './day-values.ts'
+import type { DistinctValues, LastSighting } from './last-sighting.ts'
 import type { LiveEvent } from './live-events.ts'
 import { seriesKey } from './series-key.ts'
 
-/** The rollups of a customer for one day, of both levels; their `seriesId` is the key of their series. */
-export interface UsageDay {
+/** What follows from a customer's events of one day. */
+export interface UsageDay<Sighting extends LastSighting = LastSighting> {
   readonly customerId: number
   /** Its number since the epoch, in UTC. */
   readonly day: number
+  /** Of both levels; their `seriesId` is the key of their series. */
   readonly rollups: readonly RollupDelta[]
   readonly series: ReadonlyMap<string, SeriesIdentity>
+  /** Distinct values whose last event lies in the day. */
+  readonly values: DistinctValues<Sighting>
+}
+
+/** As counted: a value may be seen again on a later day. */
+export interface CountedDay extends UsageDay<CountedSighting> {
+  /** Every event of a distinct value of the inexact series, as `sightingText`. */
+  readonly sightings: ReadonlySet<string>
 }
 
 /** Metrics by the code of the events they read. */
 export type MetricsByEventCode = ReadonlyMap<string, readonly CountedMetric[]>
 
-/** Counts events by the rule of ingestion, a day in memory at a time. They must be in order of customer, then time. */
+/**
+ * Counts events by the rule of ingestion, a day in memory at a time. They must be in order of customer, then time. The
+ * series of which some distinct values are not known are named by their keys.
+ */
 export async function* countDays(
   events: AsyncIterable<LiveEvent>,
   metrics: MetricsByEventCode,
-): AsyncGenerator<UsageDay, void> {
+  inexact: ReadonlySet<string> = new Set(),
+): AsyncGenerator<CountedDay, void> {
   let open: DayCount | undefined
   for await (const event of events) {
     if (open === undefined || !open.holds(event)) {
       if (open !== undefined) yield open.result()
-      open = openDay(event, metrics)
+      open = openDay(event, metrics, inexact)
     }
     open.add(event)
   }
@@ -38,25 +53,35 @@ export async function* countDays(
 interface DayCount {
   holds(event: LiveEvent): boolean
   add(event: LiveEvent): void
-  result(): UsageDay
+  result(): CountedDay
 }
 
-function openDay(first: LiveEvent, metrics: MetricsByEventCode): DayCount {
+function openDay(first: LiveEvent, metrics: MetricsByEventCode, inexact: ReadonlySet<string>): DayCount {
   const { customerId } = first
   const day = dayOf(first)
   const series = new BatchSeries()
   const deltas = new RollupDeltas<SeriesOfBatch>()
+  const values = openDayValues(inexact)
   return {
     holds: (event) => event.customerId === customerId && dayOf(event) === day,
     add: (event) => {
       for (const { metric, value } of countEvent(event.event, metrics.get(event.event.code) ?? []).contributions) {
         if (event.uncountedFor.includes(metric.id)) continue
-        deltas.add(series.of(event, metric), rollupContributionOf({ event, metric, value }))
+        const one = series.of(event, metric)
+        deltas.add(one, rollupContributionOf({ event, metric, value }))
+        if (metric.aggregation === 'unique_count') values.add(one, { event, metric, value })
       }
     },
     result: () => {
       const identities = new Map(series.all().map((one) => [seriesKey(one), one]))
-      return { customerId, day, rollups: deltas.sorted(seriesKey), series: identities }
+      return {
+        customerId,
+        day,
+        rollups: deltas.sorted(seriesKey),
+        series: identities,
+        values: values.values(),
+        sightings: values.sightings(),
+      }
     },
   }
 }

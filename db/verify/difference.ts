@@ -1,6 +1,7 @@
 /** What is compared. */
 export type Check =
   | 'rollups'
+  | 'distinct_values'
   | 'event_keys'
   | 'running_charges'
   | 'ledger_balances'

@@ -2,11 +2,13 @@ import type { ArchivedUsage } from '../archives/archived-usage.ts'
 import { monthOfDay } from '../archives/usage-month.ts'
 import type { Statements } from '../statements.ts'
 import { type ReadArchive, readArchivedEvents } from './archived-events.ts'
-import { type ComparedDay, pairDays } from './compare-days.ts'
-import { countDays, type MetricsByEventCode } from './counted-days.ts'
+import type { ComparedDay } from './compare-days.ts'
+import { countDays, type MetricsByEventCode, type UsageDay } from './counted-days.ts'
 import { type LiveEvent, readLiveEvents } from './live-events.ts'
 import { mergeEvents } from './merge-events.ts'
-import { readStoredDays } from './stored-days.ts'
+import { pairDays } from './pair-days.ts'
+import { readStoredDays, type StoredRange } from './stored-days.ts'
+import { readStoredValueDays } from './stored-values.ts'
 import type { SelectedMetric, UsageSelection } from './usage-selection.ts'
 
 /** What of an organization's usage is archived, and how it is read; undefined: it cannot be. */
@@ -18,20 +20,38 @@ export interface SelectedArchive {
 }
 
 /**
- * The days of a selection, as they are stored and as they are counted. Days of archived months are among them only where the
- * archive can be read.
+ * The days of a selection, as they are stored and as they are counted, which those of archived months are only where the
+ * archive can be read. The series of which some distinct values are not known are named by their keys.
  */
 export async function* pairedDays(
   client: Statements,
   { organizationId, customerId }: Pick<UsageSelection, 'organizationId' | 'customerId'>,
-  { metrics, archive }: { metrics: readonly SelectedMetric[]; archive: SelectedArchive },
+  {
+    metrics,
+    archive,
+    inexact,
+  }: {
+    readonly metrics: readonly SelectedMetric[]
+    readonly archive: SelectedArchive
+    readonly inexact: ReadonlySet<string>
+  },
 ): AsyncGenerator<ComparedDay, void> {
   const byCode: MetricsByEventCode = Map.groupBy(metrics, ({ eventCode }) => eventCode)
   const live = readLiveEvents(client, { organizationId, customerId, eventCodes: [...byCode.keys()] })
   const events = mergeEvents([live, ...readArchives(client, customerId, archive)])
-  const days = pairDays(readStoredDays(client, { organizationId, customerId, metrics }), countDays(events, byCode))
-  const leftOut = new Set(archive.read === undefined ? archive.usage.map(({ month }) => month) : [])
-  for await (const day of days) if (!leftOut.has(monthOfDay(day.day))) yield day
+  const stored = storedDays(client, { organizationId, customerId, metrics })
+  const unread = new Set(archive.read === undefined ? archive.usage.map(({ month }) => month) : [])
+  for await (const { left, right, ...place } of pairDays(stored, countDays(events, byCode, inexact))) {
+    yield { ...place, stored: left, counted: right, isUnread: unread.has(monthOfDay(place.day)) }
+  }
+}
+
+async function* storedDays(client: Statements, range: StoredRange): AsyncGenerator<UsageDay, void> {
+  const days = pairDays(readStoredDays(client, range), readStoredValueDays(client, range))
+  for await (const { left, right, ...place } of days) {
+    const series = new Map([...(left?.series ?? []), ...(right?.series ?? [])])
+    yield { ...place, rollups: left?.rollups ?? [], series, values: right?.values ?? new Map() }
+  }
 }
 
 function readArchives(

@@ -1,26 +1,19 @@
 import type { Pool } from 'pg'
-import { bucketOf, DAY } from '../../shared/metering/buckets.ts'
 import { microsOfInstant } from '../../shared/metering/timestamp.ts'
 import { realNow } from '../clock.ts'
 import type { Connection } from '../connection.ts'
-import { inSnapshot } from '../snapshot.ts'
-import { statementsOf } from '../statements.ts'
 import { inTransaction } from '../transaction.ts'
 import { touchCustomers } from '../usage/ingest-references.ts'
-import { differencesOf } from './compare-days.ts'
-import type { LiveEvent } from './live-events.ts'
-import { pairedDays, type SelectedArchive } from './paired-days.ts'
-import { type DamagedDay, repairDay } from './repair-day.ts'
+import type { SelectedArchive } from './paired-days.ts'
+import { type RepairedUsage, repairSelection, sumOf } from './repair-selection.ts'
+import { deleteStrangers } from './strangers.ts'
 import { listSelectedMetrics, type UsageSelection } from './usage-selection.ts'
 
 const CUSTOMERS_PER_PAGE = 200
 
 /** What a rebuild has done so far. */
-export interface RebuiltUsage {
+export interface RebuiltUsage extends RepairedUsage {
   readonly customers: number
-  /** Days of a customer whose rollups were written anew. */
-  readonly days: number
-  readonly rollups: number
   /** Codes of metrics that are being counted anew by themselves, which were left out. */
   readonly rebuilding: readonly string[]
 }
@@ -38,14 +31,15 @@ export async function rebuildOrganization(
   const { connection, pool } = database
   const metrics = await listSelectedMetrics(pool, selection)
   const rebuilding = metrics.filter(({ isRebuilding }) => isRebuilding).map(({ code }) => code)
-  let sofar: RebuiltUsage = { customers: 0, days: 0, rollups: 0, rebuilding }
+  let sofar: RebuiltUsage = { customers: 0, days: 0, rollups: 0, distinctValues: 0, rebuilding }
   const repair = async (one: UsageSelection) => {
-    for (const damaged of await findDamagedDays(connection, one, archive)) {
-      const rollups = await repairDay(pool, selection, damaged)
-      sofar = { ...sofar, days: sofar.days + 1, rollups: sofar.rollups + rollups }
-    }
+    sofar = { ...sofar, ...sumOf(sofar, await repairSelection(database, one, archive)) }
   }
-  // An archive is read once, from its beginning to its end; else no state of the database is kept for long.
+  if (selection.metricId === undefined) {
+    const deleted = await deleteStrangers(pool, selection)
+    sofar = { ...sofar, rollups: deleted.rollups, distinctValues: deleted.distinct_values }
+  }
+  // An archive is read from its beginning to its end; else no state of the database is kept for long.
   const isReadAtOnce = archive.usage.length > 0
   if (isReadAtOnce) await repair(selection)
   for (let after = 0; ; ) {
@@ -74,36 +68,6 @@ async function listCustomers(
     .limit(CUSTOMERS_PER_PAGE)
     .execute()
   return rows.map((row) => row.customerId)
-}
-
-async function findDamagedDays(
-  connection: Connection,
-  selection: UsageSelection,
-  archive: SelectedArchive,
-): Promise<readonly DamagedDay[]> {
-  return await inSnapshot(connection, async (transaction) => {
-    const client = statementsOf(transaction)
-    const metrics = (await listSelectedMetrics(client, selection)).filter(({ isRebuilding }) => !isRebuilding)
-    // Of the days that are under way; those that are as they should be are forgotten.
-    const archived = new Map<string, LiveEvent[]>()
-    const onEvent = (event: LiveEvent) => {
-      const key = keyOfDay(event.customerId, bucketOf(DAY, event.event.timestampMicros))
-      archived.getOrInsertComputed(key, () => []).push(event)
-    }
-    const damaged: DamagedDay[] = []
-    for await (const compared of pairedDays(client, selection, { metrics, archive: { ...archive, onEvent } })) {
-      const { customerId, day } = compared
-      const key = keyOfDay(customerId, day)
-      const archivedEvents = archived.get(key) ?? []
-      if (differencesOf(compared).length > 0) damaged.push({ customerId, day, archivedEvents })
-      archived.delete(key)
-    }
-    return damaged
-  })
-}
-
-function keyOfDay(customerId: number, day: number): string {
-  return `${customerId}/${day}`
 }
 
 // Nothing of the past has changed here: where it has, repairing it has said so.

@@ -9,6 +9,7 @@ import { touchCustomers } from '../usage/ingest-references.ts'
 import { deleteRollups, lockRollups, overwriteRollups, type RollupKey } from '../usage/repair-rollups.ts'
 import { requireSeries } from '../usage/series.ts'
 import { countDays, type UsageDay } from './counted-days.ts'
+import { countStoredValues, type DistinctCounts, rowKey } from './distinct-counts.ts'
 import { type LiveEvent, readLiveEvents } from './live-events.ts'
 import { listStoredRollups } from './stored-days.ts'
 import { listSelectedMetrics, type SelectedMetric, type UsageSelection } from './usage-selection.ts'
@@ -24,7 +25,8 @@ export interface DamagedDay {
 /**
  * Writes the rollups of a customer's day anew from its raw events, and marks the customer, so that its charges are priced
  * anew. Ingestion goes on: every row is locked before the events are read, so whoever has added to a row has committed its
- * events, and whoever comes later adds to what is written here. Answers with the number of rows written or removed.
+ * events, and whoever comes later adds to what is written here. Distinct values are counted as they are stored, which
+ * `repairValues` makes right before. Answers with the number of rows written or removed.
  */
 export async function repairDay(pool: Pool, selection: UsageSelection, damaged: DamagedDay): Promise<number> {
   return await inTransaction(pool, async (client) => {
@@ -36,10 +38,12 @@ export async function repairDay(pool: Pool, selection: UsageSelection, damaged: 
     const rows = await findRows(client, organizationId, { metrics, damaged })
     await lockRollups(client, organizationId, [...rows.values()])
     const counted = await countDamaged(client, organizationId, { metrics, damaged })
+    const seriesIds = [...new Set(rows.values().map(({ seriesId }) => seriesId))]
+    const distinct = await countStoredValues(client, organizationId, { customerId, seriesIds, day })
     // A row that was not among those locked has come by itself meanwhile, and whole.
     const written = counted.rollups.flatMap((rollup) => {
       const row = rows.get(rowKey(rollup))
-      return row === undefined ? [] : [{ ...rollup, ...row }]
+      return row === undefined ? [] : [withDistinctCounts({ ...rollup, ...row }, distinct)]
     })
     const keys = new Set(counted.rollups.map(rowKey))
     const superfluous = [...rows].filter(([key]) => !keys.has(key)).map(([, row]) => row)
@@ -60,7 +64,7 @@ async function findRows(
   client: PoolClient,
   organizationId: number,
   { metrics, damaged }: RepairScope,
-): Promise<ReadonlyMap<string, RollupKey>> {
+): Promise<ReadonlyMap<string, LockedRow>> {
   const { customerId, day } = damaged
   const counted = await countDamaged(client, organizationId, { metrics, damaged })
   const stored = await listStoredRollups(client, { organizationId, customerId, metrics, day })
@@ -109,8 +113,10 @@ function byLockOrder(one: LockedRow, other: LockedRow): number {
   )
 }
 
-function rowKey({ seriesId, level, bucket }: RollupKey): string {
-  return `${level}/${bucket}/${seriesId}`
+function withDistinctCounts(rollup: RollupDelta, distinct: ReadonlyMap<string, DistinctCounts>): RollupDelta {
+  if (rollup.distinctValues === null) return rollup
+  const { distinctValues, distinctPresent } = distinct.get(rowKey(rollup)) ?? { distinctValues: 0, distinctPresent: 0 }
+  return { ...rollup, distinctValues, distinctPresent }
 }
 
 async function countDamaged(

@@ -24,7 +24,7 @@ export interface StoredRollup extends RollupDelta {
   readonly identity: SeriesIdentity
 }
 
-/** The stored rollups of a selection as days, in order of customer, then time. */
+/** The stored rollups of a selection as days without values, in order of customer, then time. */
 export async function* readStoredDays(client: Statements, range: StoredRange): AsyncGenerator<UsageDay, void> {
   let rows: StoredRollup[] = []
   for await (const row of readCursor<StoredRow>(client, { name: 'stored_rollups', ...storedQuery(range) })) {
@@ -62,6 +62,8 @@ interface StoredRow {
   readonly latestMicros: string | null
   readonly latestArrival: string | null
   readonly latestValue: string | null
+  readonly distinctValues: string | null
+  readonly distinctPresent: string | null
 }
 
 function storedQuery({ organizationId, customerId, metrics, day }: StoredRange) {
@@ -72,7 +74,8 @@ function storedQuery({ organizationId, customerId, metrics, day }: StoredRange) 
         rollup.value_sum::text as "valueSum", rollup.value_max::text as "valueMax", rollup.value_min::text as "valueMin",
         rollup.value_time_sum::text as "valueTimeSum",
         (extract(epoch from rollup.latest_at) * 1000000)::bigint::text as "latestMicros",
-        rollup.latest_arrival::text as "latestArrival", rollup.latest_value::text as "latestValue"
+        rollup.latest_arrival::text as "latestArrival", rollup.latest_value::text as "latestValue",
+        rollup.distinct_values::text as "distinctValues", rollup.distinct_present::text as "distinctPresent"
       from usage_rollups rollup
       join usage_series series on series.customer_id = rollup.customer_id and series.series_id = rollup.series_id
       where rollup.organization_id = $1 and ($2::integer is null or rollup.customer_id = $2)
@@ -106,9 +109,8 @@ function rollupOf(row: StoredRow): StoredRollup {
       latestMicros === null || latestArrival === null || latestValue === null
         ? null
         : { atMicros: Number(latestMicros), arrival: BigInt(latestArrival), value: decimal(latestValue) },
-    // They follow from other buckets too, so that no day alone can tell whether they are right.
-    distinctValues: null,
-    distinctPresent: null,
+    distinctValues: stored.distinctValues === null ? null : Number(stored.distinctValues),
+    distinctPresent: stored.distinctPresent === null ? null : Number(stored.distinctPresent),
   }
 }
 
@@ -119,6 +121,7 @@ function usageDay(first: StoredRollup, rollups: readonly StoredRollup[]): UsageD
     day: dayOf(first),
     rollups,
     series,
+    values: new Map(),
   }
 }
 

@@ -14,6 +14,7 @@ import type { UsageSelection } from './usage-selection.ts'
 /** How much was compared. */
 export interface VerifiedOrganization {
   readonly rollups: number
+  readonly distinctValues: number
   readonly eventKeys: number
   readonly runningSubscriptions: number
   /** Codes of metrics that are being counted anew, whose rollups were left out. */

@@ -2,7 +2,8 @@ import type { Pool } from 'pg'
 
 /**
  * Where the distinct values of an organization, or what the rollups count of them, differ from plain SQL over its raw
- * events, for metrics over the field `item`: empty when all is right. No event may be corrected.
+ * events that nobody has corrected, for metrics of a field at the top of the properties: empty when all is right. Of a
+ * series that is not exact not all is known.
  */
 export async function differingDistinctValues(pool: Pool, organizationId: number): Promise<object[]> {
   const { rows } = await pool.query(
@@ -17,8 +18,9 @@ export async function differingDistinctValues(pool: Pool, organizationId: number
          and series.dimensions = coalesce(
            (select jsonb_object_agg(key, properties ->> key) from unnest(dimension_keys) key where properties ->> key is not null),
            '{}'),
-         lateral (select left(encode(sha256(convert_to(properties ->> 'item', 'UTF8')), 'hex'), 32)::uuid as value_hash) hashed
-       where event.organization_id = $1 and properties ->> 'item' is not null
+         lateral (select left(encode(sha256(convert_to(properties ->> metric.field_name, 'UTF8')), 'hex'), 32)::uuid as value_hash) hashed
+       where event.organization_id = $1 and properties ->> metric.field_name is not null
+         and (event.customer_id, event.event_key) not in (select customer_id, event_key from event_corrections)
        order by 1, 2, 3, "timestamp" desc, arrival desc),
      stored as (
        select customer_id, series_id, value_hash, last_at, last_arrival, is_present from usage_distinct_values

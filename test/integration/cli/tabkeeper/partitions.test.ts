@@ -112,6 +112,30 @@ describe('a month that is archived', () => {
       expect((await run('verify', '--archive', archive)).json).toMatchObject({ equal: true })
     })
 
+    test('has distinct values that are compared with their counts, and with its files where they are given', async () => {
+      const values =
+        'select value_hash, last_at::text, is_present from usage_distinct_values order by customer_id, value_hash'
+      const before = (await fixture.pool.query(values)).rows
+      await fixture.pool.query(`update usage_distinct_values set is_present = false
+        where value_hash = (select min(value_hash::text)::uuid from usage_distinct_values)`)
+      const checks = async (...words: string[]) => {
+        const { listed } = (await run('verify', ...words)).json
+        return new Set(
+          listed.map(({ check, about }: { check: string; about: Record<string, string> }) =>
+            [check, about['column']].join(),
+          ),
+        )
+      }
+      expect(await checks()).toEqual(new Set(['rollups,distinct_present']))
+      const all = ['rollups,distinct_present', 'distinct_values,is_present']
+      expect(await checks('--archive', archive)).toEqual(new Set(all))
+      await fixture.pool.query('delete from usage_distinct_values')
+      expect(await checks('--archive', archive)).toContain('distinct_values,last_at')
+      expect((await run('rebuild', '--archive', archive)).json).toMatchObject({ distinct_values: 34 })
+      expect((await fixture.pool.query(values)).rows).toEqual(before)
+      expect((await run('verify', '--archive', archive)).json).toMatchObject({ equal: true })
+    })
+
     test('keeps the identities of its events, so that they stay duplicates', async () => {
       await send(sent.slice(0, 20))
       expect(await count('usage_events')).toBe(0)

@@ -24,6 +24,7 @@ beforeAll(async () => {
   await insertMetric(fixture, { code: 'largest', aggregation: 'max', eventCode: 'tokens', fieldName: 'tokens' })
   await insertMetric(fixture, { code: 'level', aggregation: 'weighted_sum', eventCode: 'tokens', fieldName: 'tokens' })
   await insertMetric(fixture, { code: 'last', aggregation: 'latest', eventCode: 'tokens', fieldName: 'tokens' })
+  await insertMetric(fixture, { code: 'items', aggregation: 'unique_count', eventCode: 'tokens', fieldName: 'tokens' })
   await insertMetric(fixture, { code: 'size', aggregation: 'sum', eventCode: 'tokens', fieldName: 'size' })
   await fixture.plan({ code: 'pro', amountMinor: 1000n }, [{ chargeModel: 'standard', properties: { amount: '0.5' } }])
   for (const name of ['acme', 'umbrella']) {
@@ -83,6 +84,18 @@ describe('a damaged rollup is named, and rebuilt from the raw events', () => {
       'latest_arrival',
       `update usage_rollups set latest_arrival = latest_arrival + 1 where level = 1`,
     ],
+    [
+      'a count of distinct values',
+      'items',
+      'distinct_values',
+      `update usage_rollups set distinct_values = distinct_values + 1 where level = 0`,
+    ],
+    [
+      'a count of present values',
+      'items',
+      'distinct_present',
+      `update usage_rollups set distinct_present = null where level = 1`,
+    ],
     ['a missing row', 'size', 'events_count', `delete from usage_rollups where level = 0`],
   ])('%s', async (_name, metric, column, statement) => {
     await damage(`${statement} and ${OF_ACME} and ${seriesOf(metric)}`)
@@ -116,6 +129,104 @@ describe('a damaged rollup is named, and rebuilt from the raw events', () => {
     await priceAll()
   })
 })
+
+describe('a damaged distinct value is named, and looked for again in the raw events', () => {
+  const VALUE = `(customer_id, value_hash) = (
+    select customer_id, value_hash from usage_distinct_values join customers using (customer_id)
+    where external_id = 'acme' order by last_at desc limit 1)`
+  const A_WEEK_LATER = `last_at = last_at + interval '7 d'`
+
+  test.each([
+    [
+      'seen last before its last event',
+      'last_at',
+      `update usage_distinct_values set last_at = last_at - interval '1 s'`,
+    ],
+    ['seen last after its last event', 'last_at', `update usage_distinct_values set ${A_WEEK_LATER}`],
+    ['with another arrival', 'last_at', `update usage_distinct_values set last_arrival = last_arrival + 1`],
+    ['taken away', 'is_present', `update usage_distinct_values set is_present = not is_present`],
+    ['missing', 'last_at', `delete from usage_distinct_values`],
+    ['of another hash', 'last_at', `update usage_distinct_values set value_hash = gen_random_uuid()`],
+  ])('%s', async (_name, column, statement) => {
+    const before = await storedValues()
+    await damage(`${statement} where ${VALUE}`)
+    const found = await verify()
+    expect(found.exitCode).toBe(1)
+    const [value] = found.json.listed.filter(({ check }: { check: string }) => check === 'distinct_values')
+    expect(value).toMatchObject({ about: { customer: 'acme', metric: 'items', column } })
+    expect((await verify('--customer', 'umbrella')).exitCode).toBe(0)
+    expect((await rebuild('--metric', 'items')).exitCode).toBe(0)
+    expect(await storedValues()).toEqual(before)
+    await priceAll()
+  })
+
+  test('with its count, which then agree', async () => {
+    const before = await storedValues()
+    await damage(`delete from usage_distinct_values where ${VALUE}`)
+    const counts = (await verify()).json.listed.filter(({ check }: { check: string }) => check === 'rollups')
+    for (const { about, computed } of counts) {
+      const { bucket, column } = about
+      const ofBucket = bucket.includes('T') ? ['0', '900'] : ['1', '86400']
+      await damage(`update usage_rollups set ${column} = ${computed}
+        where level = ${ofBucket[0]} and bucket = floor(extract(epoch from '${bucket}'::timestamptz) / ${ofBucket[1]})
+          and distinct_values is not null and customer_id = (select customer_id from customers where external_id = 'acme')`)
+    }
+    expect((await verify()).json).toMatchObject({
+      differences: 1,
+      listed: [{ check: 'distinct_values', stored: null }],
+    })
+    await rebuild()
+    expect(await storedValues()).toEqual(before)
+    await priceAll()
+  })
+
+  test('all of them gone', async () => {
+    const before = await storedValues()
+    await damage('delete from usage_distinct_values')
+    expect((await verify()).exitCode).toBe(1)
+    expect((await rebuild()).json).toMatchObject({ distinct_values: before.length })
+    expect(await storedValues()).toEqual(before)
+    await priceAll()
+  })
+
+  test('that is not known may be missing or seen earlier, but not with an event that is not there', async () => {
+    const before = await storedValues()
+    await damage(`update usage_series set distinct_exact = false where distinct_exact and billable_metric_id = (
+      select id from billable_metrics where code = 'items')`)
+    expect((await verify()).exitCode).toBe(0)
+    await damage(`update usage_distinct_values set last_at = last_at + interval '1 s' where ${VALUE}`)
+    const found = await verify()
+    expect(found.json).toMatchObject({ differences: 1 })
+    expect(found.json.listed[0]).toMatchObject({
+      check: 'distinct_values',
+      about: { column: 'last_at' },
+      computed: null,
+    })
+    await rebuild()
+    expect(await storedValues()).toEqual(before)
+    await priceAll()
+  })
+
+  test('of a series that is not there, which is removed', async () => {
+    const stranger = `(select customer_id, 999999999, gen_random_uuid(), organization_id, now(), 1, true from customers limit 1)`
+    await damage(`insert into usage_distinct_values ${stranger}`)
+    expect((await verify()).json).toMatchObject({
+      differences: 1,
+      listed: [{ check: 'distinct_values', stored: '1 rows' }],
+    })
+    expect((await rebuild()).json).toMatchObject({ distinct_values: 1 })
+    await priceAll()
+  })
+})
+
+/** With what says that they are all that there are. */
+async function storedValues(): Promise<unknown[]> {
+  const { rows } = await fixture.pool.query(
+    `select customer_id, value_hash, last_at::text, last_arrival, is_present, distinct_exact
+     from usage_distinct_values join usage_series using (customer_id, series_id) order by 1, 2`,
+  )
+  return rows
+}
 
 // What the reference cannot know: which events a metric could not use.
 async function findUsedFaults(): Promise<string[]> {
