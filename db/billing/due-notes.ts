@@ -39,10 +39,13 @@ export async function listDueNotes(
 /** Takes the marks of those of the periods that are still due, before anything is rated; oldest first. */
 export async function takeDueNotes(
   transaction: OrganizationTransaction,
+  organizationId: number,
   { now, invoiceIds }: { now: Temporal.Instant; invoiceIds: readonly string[] },
 ): Promise<NotedPeriod[]> {
   const { rows } = await sql<NotedPeriod>`
-    with due as (select * from (${dueNotes(now)}) due where invoice_id = any(${list(invoiceIds)}::uuid[])),
+    with due as (
+      select * from (${dueNotes(now)}) due
+      where organization_id = ${organizationId} and invoice_id = any(${list(invoiceIds)}::uuid[])),
     taken as (
       delete from reopened_periods period using due
       where period.customer_id = due.customer_id and period.invoice_id = due.invoice_id

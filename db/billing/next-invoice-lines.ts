@@ -54,7 +54,7 @@ async function nextInvoiceLines(
   invoices: readonly RatedInvoice[],
 ): Promise<ReadonlyMap<string, readonly InvoiceLine[]>> {
   const subscriptionIds = invoices.map(({ subscriptionId }) => subscriptionId)
-  if (!(await hasReopenedPeriods(transaction, subscriptionIds))) return new Map()
+  if (!(await hasReopenedPeriods(transaction, organizationId, subscriptionIds))) return new Map()
   const first = await listFirstDrafts(transaction, organizationId, subscriptionIds)
   const carrying = new Map(
     invoices
@@ -82,11 +82,13 @@ async function nextInvoiceLines(
 
 async function hasReopenedPeriods(
   transaction: OrganizationTransaction,
+  organizationId: number,
   subscriptionIds: readonly string[],
 ): Promise<boolean> {
   if (subscriptionIds.length === 0) return false
   const { rows } = await sql<{ found: boolean }>`
-    select exists (select from reopened_periods where subscription_id = any(${list(subscriptionIds)}::uuid[])) as found`.execute(
+    select exists (select from reopened_periods
+      where organization_id = ${organizationId} and subscription_id = any(${list(subscriptionIds)}::uuid[])) as found`.execute(
     transaction,
   )
   return rows[0]?.found === true

@@ -21,7 +21,7 @@ export async function issueNotes(
 ): Promise<number> {
   const frozenTime = await findFrozenTime(transaction, organizationId)
   const now = realNow()
-  const periods = await takeDueNotes(transaction, { now, invoiceIds })
+  const periods = await takeDueNotes(transaction, organizationId, { now, invoiceIds })
   const late = await rateLateUsage(transaction, organizationId, periods)
   const notes = periods.map((period): Note => {
     const lines = late.get(period.invoiceId) ?? []
