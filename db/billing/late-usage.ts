@@ -1,18 +1,19 @@
 import { storedPeriod } from '../../shared/calendar/billing-period.ts'
-import { assert } from '../../shared/errors.ts'
+import { AppError, assert } from '../../shared/errors.ts'
 import { lateLines } from '../../shared/invoicing/late-lines.ts'
 import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
 import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { listBilledParts } from './billed-parts.ts'
 import { listBilledSubscriptions } from './billed-subscriptions.ts'
-import { loadRatings, requireComponent } from './load-rating.ts'
+import { type LoadedRating, loadRatings, type RatingRequest, requireComponent } from './load-rating.ts'
 import type { TakenPeriod } from './taken-periods.ts'
 import type { InvoiceLine } from './write-invoices.ts'
 
 /**
  * What the periods cost more by now than was billed of them, or less; by the invoice of the period, in the order given.
  * They are rated by what they were billed by: the plan version and the overrides of their subscription, in their zone.
+ * Left out are periods whose price looks at events that are archived: their marks must stay until these are restored.
  */
 export async function rateLateUsage(
   transaction: OrganizationTransaction,
@@ -21,12 +22,12 @@ export async function rateLateUsage(
 ): Promise<ReadonlyMap<string, readonly InvoiceLine[]>> {
   if (periods.length === 0) return new Map()
   const requests = await requestsOf(transaction, organizationId, periods)
-  const ratings = await loadRatings(transaction, organizationId, requests)
+  const ratings = await loadReadable(transaction, organizationId, requests)
   const billed = await listBilledParts(transaction, organizationId, periods)
   return new Map(
-    requests.map(({ subscription, whole, invoiceId }, place) => {
+    requests.flatMap(({ subscription, whole, invoiceId }, place): [string, readonly InvoiceLine[]][] => {
       const rating = ratings[place]
-      assert(rating !== undefined, 'a closed period was not rated')
+      if (rating === undefined) return []
       const { input, components } = rating
       const lines = lateLines({
         invoiceId,
@@ -37,9 +38,26 @@ export async function rateLateUsage(
         rated: rateSubscription({ ...input, components: input.components.filter(({ kind }) => kind === 'usage') }),
         billed: billed.get(invoiceId) ?? [],
       })
-      return [invoiceId, lines.map((line) => ({ line, component: requireComponent(components, line) }))]
+      return [[invoiceId, lines.map((line) => ({ line, component: requireComponent(components, line) }))]]
     }),
   )
+}
+
+// All at once, and one by one only where some cannot be read.
+async function loadReadable(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  requests: readonly RatingRequest[],
+): Promise<readonly (LoadedRating | undefined)[]> {
+  try {
+    return await loadRatings(transaction, organizationId, requests)
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === 'usage_archived')) throw error
+    if (requests.length === 1) return [undefined]
+    const ratings: (LoadedRating | undefined)[] = []
+    for (const request of requests) ratings.push(...(await loadReadable(transaction, organizationId, [request])))
+    return ratings
+  }
 }
 
 async function requestsOf(

@@ -46,7 +46,7 @@ interface RatedInvoice extends Pick<CarryingInvoice, 'id' | 'subscriptionId'> {
 
 /**
  * The late lines of invoices, by invoice. Of several open drafts of a subscription the one that was issued first bears
- * them, and what a credit cannot take off yet keeps its mark for the invoice after that.
+ * them, and what a credit cannot take off yet, or nobody can rate now, keeps its mark for the invoice after that.
  */
 async function nextInvoiceLines(
   transaction: OrganizationTransaction,
@@ -66,17 +66,18 @@ async function nextInvoiceLines(
     takenOf: [...carrying.values()].filter(({ isFinal }) => isFinal).map(({ subscriptionId }) => subscriptionId),
   })
   const rated = await rateLateUsage(transaction, organizationId, periods)
-  const cut: TakenPeriod[] = []
+  const left: TakenPeriod[] = []
   const bySubscription = Map.groupBy(periods, ({ subscriptionId }) => subscriptionId)
   const lines = new Map<string, readonly InvoiceLine[]>()
   for (const { id, subscriptionId, otherMinor, isFinal } of carrying.values()) {
     const ofInvoice = bySubscription.get(subscriptionId) ?? []
     const late = ofInvoice.flatMap(({ invoiceId }) => rated.get(invoiceId) ?? [])
     const capped = cappedCredits(late, otherMinor)
-    if (isFinal) cut.push(...ofInvoice.filter(({ invoiceId }) => capped.cut.has(invoiceId)))
+    const isLeft = ({ invoiceId }: TakenPeriod) => capped.cut.has(invoiceId) || !rated.has(invoiceId)
+    if (isFinal) left.push(...ofInvoice.filter(isLeft))
     if (capped.lines.length > 0) lines.set(id, capped.lines)
   }
-  await returnReopenedPeriods(transaction, organizationId, cut)
+  await returnReopenedPeriods(transaction, organizationId, left)
   return lines
 }
 

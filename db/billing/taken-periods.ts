@@ -46,22 +46,23 @@ export async function takeReopenedPeriods(
   return rows.filter(({ isTaken, wasThere }) => wasThere || !isTaken)
 }
 
-/** Puts marks back of what could not be billed whole. */
+/** Puts marks back of what could not be billed whole; what has failed gets its time with it. */
 export async function returnReopenedPeriods(
   transaction: OrganizationTransaction,
   organizationId: number,
-  periods: readonly TakenPeriod[],
+  periods: readonly (TakenPeriod & { readonly failedAt?: Temporal.Instant })[],
 ): Promise<void> {
   if (periods.length === 0) return
   await transaction
     .insertInto('reopenedPeriods')
     .values(
-      periods.map(({ customerId, invoiceId, subscriptionId, reopenedAt }) => ({
+      periods.map(({ customerId, invoiceId, subscriptionId, reopenedAt, failedAt }) => ({
         organizationId,
         customerId,
         invoiceId,
         subscriptionId,
         reopenedAt: reopenedAt.toString(),
+        billingFailedAt: failedAt?.toString() ?? null,
       })),
     )
     .onConflict((conflict) => conflict.doNothing())

@@ -2,6 +2,7 @@ import { randomUUIDv7 } from 'node:crypto'
 import { type NotedPeriod, takeDueNotes } from '../../db/billing/due-notes.ts'
 import { finalizeInvoices } from '../../db/billing/finalize-invoices.ts'
 import { rateLateUsage } from '../../db/billing/late-usage.ts'
+import { returnReopenedPeriods } from '../../db/billing/taken-periods.ts'
 import { type DraftInvoice, type InvoiceLine, insertDrafts } from '../../db/billing/write-invoices.ts'
 import { findFrozenTime, realNow } from '../../db/clock.ts'
 import type { OrganizationTransaction } from '../../db/connection.ts'
@@ -11,8 +12,8 @@ import { invoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
 
 /**
  * Issues the notes of periods that have changed since they were billed: a debit note where they cost more by now, a credit
- * note where they cost less; final at once. A period that comes to the same gets none. Run again it finds the marks gone.
- * Answers with the number of notes.
+ * note where they cost less; final at once. A period that comes to the same gets none; one that cannot
+ * be rated now is set aside. Run again it finds the other marks gone. Answers with the number of notes.
  */
 export async function issueNotes(
   transaction: OrganizationTransaction,
@@ -23,6 +24,12 @@ export async function issueNotes(
   const now = realNow()
   const periods = await takeDueNotes(transaction, organizationId, { now, invoiceIds })
   const late = await rateLateUsage(transaction, organizationId, periods)
+  const left = periods.filter(({ invoiceId }) => !late.has(invoiceId))
+  await returnReopenedPeriods(
+    transaction,
+    organizationId,
+    left.map((period) => ({ ...period, failedAt: now })),
+  )
   const notes = periods.map((period): Note => {
     const lines = late.get(period.invoiceId) ?? []
     // On a test clock months pass in one step; each note is issued when it was due.

@@ -29,6 +29,9 @@ const VOLUME = {
   },
 }
 
+/** Looks at single events, because the first one is free. */
+const PER_EVENT = { chargeModel: 'percentage' as const, properties: { rate: '10', free_units_per_events: 1 } }
+
 async function open(charges: Parameters<BillingFixture['plan']>[1], about: object = {}) {
   fixture = await createBillingFixture('2026-01-01T00:00:00Z')
   await fixture.plan({ code: 'usage', ...about }, charges)
@@ -351,4 +354,48 @@ test('a credit note never changes, and its posting is the reverse of an invoice'
       reference_kind: 'credit_note',
     },
   ])
+})
+
+describe('a closed period whose price looks at events that are archived', () => {
+  const archive = () =>
+    fixture.pool.query(
+      `insert into archived_usage (organization_id, month, folder, events_count, manifest_sha256)
+       values ($1, '2026-01-01', '2026-01-elsewhere', 1, '')`,
+      [fixture.organizationId],
+    )
+  const restore = () => fixture.pool.query('delete from archived_usage')
+  const useLate = async () => {
+    await fixture.use('acme', 90, '2026-01-10T00:00:00Z')
+    await fixture.advanceTo('2026-02-01T02:00:00Z')
+    await archive()
+    await fixture.use('acme', 30, '2026-01-20T00:00:00Z')
+    await priceUsage()
+  }
+
+  test('keeps its mark until they are restored, and holds up no bill', async () => {
+    await open([PER_EVENT])
+    await useLate()
+    await fixture.use('acme', 5, '2026-02-10T00:00:00Z')
+    await fixture.use('acme', 5, '2026-02-20T00:00:00Z')
+    await fixture.advanceTo('2026-03-01T02:00:00Z')
+    const [, march] = await summaries()
+    expect(march).toMatchObject({ status: 'finalized', total: 50, lines: ['usage Tokens: 10 = 50'] })
+    expect(await marks()).toBe(1)
+    await restore()
+    await fixture.advanceTo('2026-04-01T02:00:00Z')
+    expect((await summaries())[2]?.lines).toContain('late_usage Tokens, 2026-01-01 to 2026-01-31: 30 = 300')
+    expect(await marks()).toBe(0)
+  })
+
+  test('gets its note an hour later, when they are restored by then', async () => {
+    await open([PER_EVENT], { lateUsage: 'note' })
+    await useLate()
+    await fixture.advanceTo('2026-02-02T00:00:00Z')
+    expect(await summaries()).toHaveLength(1)
+    expect(await marks()).toBe(1)
+    await restore()
+    await fixture.advanceTo('2026-02-03T00:00:00Z')
+    expect((await summaries())[1]).toMatchObject({ kind: 'debit_note', total: 300 })
+    expect(await marks()).toBe(0)
+  })
 })
