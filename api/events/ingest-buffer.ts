@@ -9,10 +9,13 @@ import type { Receipt } from './organization-clock.ts'
 export interface IngestLimits {
   /** A job is sent at the latest when it holds this many events; one request is never divided. */
   readonly maxEventsPerJob: number
-  /** Jobs of one organization that are on their way to the queue at once. */
-  readonly maxAddsInFlight: number
   /** Nor when it holds this many bytes of JSON. */
   readonly maxBytesPerJob: number
+  /** Jobs of one organization that are on their way to the queue at once. */
+  readonly maxAddsInFlight: number
+  /** A group of fewer events than this gathers for `gatherMs` after the last job of its organization was sent. */
+  readonly fewEvents: number
+  readonly gatherMs: number
   /** Bytes of JSON that are not durable yet, over all organizations; more are refused. One request is always taken. */
   readonly maxHeldBytes: number
   /** After this long without durability, the requests of a job are refused. */
@@ -23,6 +26,9 @@ const INGEST_LIMITS: Omit<IngestLimits, 'maxHeldBytes'> = {
   maxEventsPerJob: 5_000,
   maxBytesPerJob: 4 * 1024 * 1024,
   maxAddsInFlight: 3,
+  // A job costs the web process, the queue and the worker as much as dozens of events.
+  fewEvents: 500,
+  gatherMs: 5,
   timeoutMs: 8_000,
 }
 
@@ -45,12 +51,15 @@ interface Lane {
   readonly waiting: Group[]
   inFlight: number
   scheduled: boolean
+  /** When its last job was sent. */
+  sentAtMs: number
+  timer: NodeJS.Timeout | undefined
 }
 
 /**
  * Group commit: requests that arrive together share a job, so that a request of one event costs a fraction of a job.
- * The first request goes at once; while jobs are on their way, further requests gather for the next. A request is
- * answered only when its job is durable. Lanes of organizations never mix and never wait for each other.
+ * The first request goes at once; while jobs are on their way, and a moment longer, further requests gather for the next.
+ * A request is answered only when its job is durable. Lanes of organizations never mix and never wait for each other.
  */
 export class IngestBuffer {
   readonly #addJob: AddJob
@@ -93,7 +102,13 @@ export class IngestBuffer {
   #lane(organizationId: number): Lane {
     const existing = this.#lanes.get(organizationId)
     if (existing !== undefined) return existing
-    const lane: Lane = { waiting: [], inFlight: 0, scheduled: false }
+    const lane: Lane = {
+      waiting: [],
+      inFlight: 0,
+      scheduled: false,
+      sentAtMs: Number.NEGATIVE_INFINITY,
+      timer: undefined,
+    }
     this.#lanes.set(organizationId, lane)
     return lane
   }
@@ -133,17 +148,34 @@ export class IngestBuffer {
   #flush(organizationId: number, lane: Lane): void {
     for (let group = this.#nextGroup(lane); group !== undefined; group = this.#nextGroup(lane)) {
       lane.inFlight += 1
+      lane.sentAtMs = performance.now()
       void this.#send(organizationId, lane, group)
     }
-    if (lane.inFlight === 0 && lane.waiting.length === 0 && !lane.scheduled) this.#lanes.delete(organizationId)
+    if (lane.inFlight > 0 || lane.scheduled) return
+    if (this.#gathers(lane)) this.#flushLater(organizationId, lane)
+    else if (lane.waiting.length === 0) this.#lanes.delete(organizationId)
   }
 
-  // A group goes when nothing is on its way, or when no request fits into it any more.
-  #nextGroup({ waiting, inFlight }: Lane): Group | undefined {
+  #flushLater(organizationId: number, lane: Lane): void {
+    lane.timer ??= setTimeout(() => {
+      lane.timer = undefined
+      this.#flush(organizationId, lane)
+    }, this.#limits.gatherMs)
+  }
+
+  #gathers({ sentAtMs }: Lane): boolean {
+    return performance.now() < sentAtMs + this.#limits.gatherMs
+  }
+
+  // A group goes when no request fits into it any more, or when nothing is on its way and it has gathered.
+  #nextGroup(lane: Lane): Group | undefined {
+    const { waiting, inFlight } = lane
+    const { maxAddsInFlight, maxEventsPerJob, fewEvents } = this.#limits
     const [group] = waiting
-    if (group === undefined || inFlight >= this.#limits.maxAddsInFlight) return undefined
-    const isFull = waiting.length > 1 || group.count >= this.#limits.maxEventsPerJob
-    if (inFlight > 0 && !isFull) return undefined
+    if (group === undefined || inFlight >= maxAddsInFlight) return undefined
+    const isFull = waiting.length > 1 || group.count >= maxEventsPerJob
+    const gathers = group.count < fewEvents && this.#gathers(lane)
+    if (!isFull && (inFlight > 0 || gathers)) return undefined
     waiting.shift()
     return group
   }

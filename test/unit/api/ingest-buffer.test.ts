@@ -15,6 +15,8 @@ const LIMITS: IngestLimits = {
   maxEventsPerJob: 4,
   maxBytesPerJob: 10_000,
   maxAddsInFlight: 2,
+  fewEvents: 3,
+  gatherMs: 0,
   maxHeldBytes: 10_000,
   timeoutMs: 5_000,
 }
@@ -53,6 +55,18 @@ test('the first request goes at once; what arrives meanwhile shares the next job
   jobs[1]?.accept()
   await Promise.all(others)
   expect(jobs.map(({ ids }) => ids)).toEqual([['a'], ['b', 'c']])
+})
+
+test('few events wait for others after a job was sent, but not for ever', async () => {
+  const { buffer, jobs } = openQueue({ gatherMs: 300 })
+  const accepted = (count: number) => untilJobs(jobs, count).then(() => jobs.at(-1)?.accept())
+  await Promise.all([buffer.add(1, LIVE, events('a')), accepted(1)])
+  const few = buffer.add(1, LIVE, events('b'))
+  await new Promise(setImmediate)
+  const others = buffer.add(1, LIVE, events('c', 'd'))
+  await Promise.all([few, others, accepted(2)])
+  await Promise.all([buffer.add(1, LIVE, events('e')), accepted(3)])
+  expect(jobs.map(({ ids }) => ids)).toEqual([['a'], ['b', 'c', 'd'], ['e']])
 })
 
 test('a request is answered only when its job is durable', async () => {
