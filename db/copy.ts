@@ -2,40 +2,33 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { PoolClient } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
+import { BinaryRows } from './binary-rows.ts'
 
-const ESCAPED: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
-
-/** Text of one value in the format of COPY; null is SQL's null. */
-export function copyField(value: string | null): string {
-  if (value === null) return '\\N'
-  return /[\\\n\r\t]/.test(value) ? value.replace(/[\\\n\r\t]/g, (character) => ESCAPED[character] ?? character) : value
-}
-
-const CHUNK_LENGTH = 65_536
+const CHUNK_BYTES = 65_536
 
 /**
- * Writes rows by COPY, the fastest way in. `target` is the table with its columns; a line holds the fields of a row as
- * `copyField` gives them, joined by tabs. All rows are written or none.
+ * Writes rows by binary COPY, the fastest way in: the server takes values as they are instead of reading text. `target`
+ * is the table with its columns; `write` puts the fields of a row, in the order of the columns and of their types. All
+ * rows are written or none.
  */
 export async function copyRows<Row>(
   client: PoolClient,
   target: string,
   rows: readonly Row[],
-  lineOf: (row: Row) => string,
+  write: (row: Row, to: BinaryRows) => void,
 ): Promise<void> {
   if (rows.length === 0) return
-  const stream = client.query(copyFrom(`copy ${target} from stdin`))
-  await pipeline(Readable.from(chunksOf(rows, lineOf)), stream)
+  const stream = client.query(copyFrom(`copy ${target} from stdin (format binary)`))
+  await pipeline(Readable.from(chunksOf(rows, write)), stream)
 }
 
 // While the server reads one chunk, the next is written, and no more than that is held.
-function* chunksOf<Row>(rows: readonly Row[], lineOf: (row: Row) => string): Generator<Buffer> {
-  let text = ''
+function* chunksOf<Row>(rows: readonly Row[], write: (row: Row, to: BinaryRows) => void): Generator<Buffer> {
+  const written = new BinaryRows()
   for (const row of rows) {
-    text += `${lineOf(row)}\n`
-    if (text.length < CHUNK_LENGTH) continue
-    yield Buffer.from(text)
-    text = ''
+    write(row, written)
+    if (written.length >= CHUNK_BYTES) yield written.take()
   }
-  if (text !== '') yield Buffer.from(text)
+  written.end()
+  yield written.take()
 }

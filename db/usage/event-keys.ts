@@ -43,8 +43,14 @@ async function copyKeys(client: PoolClient, organizationId: number, keys: readon
       client,
       'event_keys (customer_id, event_key, organization_id, content_hash, "timestamp")',
       keys,
-      ({ customerId, eventKey, contentHash, timestampMicros }) =>
-        `${customerId}\t${eventKey}\t${organizationId}\t${contentHash}\t${isoOfMicros(timestampMicros)}`,
+      ({ customerId, eventKey, contentHash, timestampMicros }, to) =>
+        to
+          .row(5)
+          .integer(customerId)
+          .uuid(eventKey)
+          .integer(organizationId)
+          .bigint(contentHash)
+          .timestamp(timestampMicros),
     )
     await client.query('release savepoint claim_event_keys')
     return true

@@ -1,7 +1,9 @@
 import type { PoolClient } from 'pg'
-import { isoOfMicros } from '../../shared/metering/timestamp.ts'
+import { assert } from '../../shared/errors.ts'
+import { parseTimestampMicros } from '../../shared/metering/timestamp.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
-import { copyField, copyRows } from '../copy.ts'
+import type { BinaryRows } from '../binary-rows.ts'
+import { copyRows } from '../copy.ts'
 
 /** A raw event on its way into the table; immutable from then on. */
 export interface StoredUsageEvent {
@@ -19,15 +21,34 @@ export async function insertUsageEvents(
   organizationId: number,
   rows: readonly StoredUsageEvent[],
 ): Promise<void> {
+  const receivedMicros = timesReceived()
   await copyRows(
     client,
     `usage_events (customer_id, organization_id, "timestamp", event_key, received_at, code, source, transaction_id,
        external_subscription_id, arrival, amount_minor, properties)`,
     rows,
-    ({ customerId, eventKey, receivedAt, arrival, event }) =>
-      `${customerId}\t${organizationId}\t${isoOfMicros(event.timestampMicros)}\t${eventKey}\t${receivedAt}\t` +
-      `${copyField(event.code)}\t${copyField(event.source)}\t${copyField(event.transactionId)}\t` +
-      `${copyField(event.externalSubscriptionId)}\t${arrival}\t${event.preciseTotalAmountCents ?? '\\N'}\t` +
-      copyField(JSON.stringify(event.properties)),
+    ({ customerId, eventKey, receivedAt, arrival, event }, to) => {
+      to.row(12).integer(customerId).integer(organizationId).timestamp(event.timestampMicros).uuid(eventKey)
+      to.timestamp(receivedMicros(receivedAt)).text(event.code).text(event.source).text(event.transactionId)
+      orNull(event.externalSubscriptionId, to, to.text).bigint(arrival)
+      orNull(event.preciseTotalAmountCents, to, to.numeric).jsonb(JSON.stringify(event.properties))
+    },
   )
+}
+
+function orNull(value: string | null | undefined, to: BinaryRows, put: (text: string) => BinaryRows): BinaryRows {
+  return value === null || value === undefined ? to.null() : put.call(to, value)
+}
+
+// All events of a job were received at the same time.
+function timesReceived(): (receivedAt: string) => number {
+  let last = { text: '', micros: 0 }
+  return (text) => {
+    if (text !== last.text) {
+      const micros = parseTimestampMicros(text)
+      assert(micros !== undefined, `events were received at "${text}"`)
+      last = { text, micros }
+    }
+    return last.micros
+  }
 }
