@@ -28,7 +28,7 @@ const INGEST_LIMITS: Omit<IngestLimits, 'maxHeldBytes'> = {
   maxAddsInFlight: 3,
   // A job costs the web process, the queue and the worker as much as dozens of events.
   fewEvents: 500,
-  gatherMs: 5,
+  gatherMs: 10,
   timeoutMs: 8_000,
 }
 

@@ -16,7 +16,7 @@ const MAX_EVENTS_PER_TRANSACTION = 25_000
 const MAX_TRANSACTIONS = 2
 // A transaction costs as much as hundreds of events, so while an organization sends few at a time, they gather a moment.
 const FEW_EVENTS = 2_500
-const GATHER_MS = 50
+const GATHER_MS = 100
 
 /**
  * Lets jobs that are in flight at the same time share one transaction. Answers per batch, so that a failure of the
