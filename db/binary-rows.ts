@@ -83,7 +83,8 @@ export class BinaryRows {
     return this
   }
 
-  text(value: string): this {
+  text(value: string | null): this {
+    if (value === null) return this.null()
     this.#reserve(4 + value.length * MOST_BYTES_PER_UNIT)
     const bytes = this.#buffer.write(value, this.#length + 4)
     this.#buffer.writeInt32BE(bytes, this.#length)
@@ -102,8 +103,9 @@ export class BinaryRows {
     return this
   }
 
-  /** Plain decimal digits, with a sign and a point or without. */
-  numeric(text: string): this {
+  /** Plain decimal digits, with a minus and a point or without. */
+  numeric(text: string | null): this {
+    if (text === null) return this.null()
     const { weight, digits, isNegative, scale } = numericParts(text)
     this.#reserve(12 + digits.length * 2)
     this.#length = this.#buffer.writeInt32BE(8 + digits.length * 2, this.#length)

@@ -9,21 +9,20 @@ const CHUNK_BYTES = 65_536
 /**
  * Writes rows by binary COPY, the fastest way in: the server takes values as they are instead of reading text. `target`
  * is the table with its columns; `write` puts the fields of a row, in the order of the columns and of their types. All
- * rows are written or none.
+ * rows are written or none; they are read while the server takes them.
  */
 export async function copyRows<Row>(
   client: PoolClient,
   target: string,
-  rows: readonly Row[],
+  rows: Iterable<Row>,
   write: (row: Row, to: BinaryRows) => void,
 ): Promise<void> {
-  if (rows.length === 0) return
   const stream = client.query(copyFrom(`copy ${target} from stdin (format binary)`))
   await pipeline(Readable.from(chunksOf(rows, write)), stream)
 }
 
 // While the server reads one chunk, the next is written, and no more than that is held.
-function* chunksOf<Row>(rows: readonly Row[], write: (row: Row, to: BinaryRows) => void): Generator<Buffer> {
+function* chunksOf<Row>(rows: Iterable<Row>, write: (row: Row, to: BinaryRows) => void): Generator<Buffer> {
   const written = new BinaryRows()
   for (const row of rows) {
     write(row, written)

@@ -37,9 +37,14 @@ export function microsPerEvent(before: ProcessorTimes, after: ProcessorTimes, ev
 
 /** The most memory that the process has held so far, in megabytes; elsewhere than on Linux, what it holds now. */
 export function peakResidentMegabytes(pid: number): number {
-  const kilobytes = IS_LINUX
-    ? /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-    : execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })
+  if (!IS_LINUX) return residentMegabytes(pid)
+  const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return Math.round(Number(kilobytes) / 1024)
+}
+
+/** The memory that the process holds now, in megabytes. */
+export function residentMegabytes(pid: number): number {
+  const kilobytes = execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })
   return Math.round(Number(kilobytes) / 1024)
 }
 

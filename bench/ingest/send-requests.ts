@@ -29,18 +29,22 @@ export async function sendAll(
  */
 export async function sendPaced(
   url: string,
-  requests: readonly PreparedRequest[],
+  requests: Iterable<PreparedRequest>,
   { connections, rate }: { readonly connections: number; readonly rate: number },
 ): Promise<readonly number[]> {
   return await overConnections(url, connections, async (send) => {
     const latenciesMs: number[] = []
     const startedAt = performance.now()
     let dueAt = startedAt
-    const under: Promise<void>[] = []
+    const under = new Set<Promise<void>>()
     for (const request of requests) {
       const sentFor = dueAt
       if (sentFor > performance.now()) await pause(sentFor - performance.now())
-      under.push(send(request).then(() => void latenciesMs.push(performance.now() - sentFor)))
+      const sent = send(request).then(() => {
+        latenciesMs.push(performance.now() - sentFor)
+        under.delete(sent)
+      })
+      under.add(sent)
       dueAt += (request.events / rate) * 1000
     }
     await Promise.all(under)

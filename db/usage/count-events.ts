@@ -33,77 +33,106 @@ export interface CountedContribution {
 interface Counting<Event> {
   readonly events: readonly Event[]
   readonly metrics: ReadonlyMap<string, readonly CountedMetric[]>
-  /** Spares the look-up of series; for a transaction that has not yet counted anything. */
-  readonly knownSeries?: KnownSeries
   readonly refused?: RefusedUsage<Event>
   readonly withdrawn?: readonly CountedContribution[]
 }
 
 /**
- * Counts events for the metrics that read them and adds them to the rollups; series that do not exist are created. What is
- * withdrawn leaves their counts and sums with the same locks; `restoreExtremes` does the rest. It is the caller's matter
- * that every event is counted once. Answers with what was unusable; what metrics refuse is among that, and not counted.
+ * Counts events for the metrics that read them and adds them to the rollups. What is withdrawn leaves their counts and
+ * sums with the same locks; `restoreExtremes` does the rest. Answers with what was unusable.
  */
 export async function countEvents<Event extends StoredUsageEvent>(
   client: Statements,
   organizationId: number,
-  { events, metrics, knownSeries, refused, withdrawn = [] }: Counting<Event>,
-): Promise<Unusable<Event>[]> {
-  const series = new BatchSeries()
-  const deltas = new RollupDeltas<SeriesOfBatch>()
-  const seen: SeenItem[] = []
-  const unusable: Unusable<Event>[] = []
-  for (const event of events) {
-    const read = metrics.get(event.event.code) ?? []
-    const refusing = refused?.get(event)
+  { events, metrics, refused, withdrawn = [] }: Counting<Event>,
+): Promise<readonly Unusable<Event>[]> {
+  const counts = new UsageCounts<Event>(metrics, refused)
+  for (const event of events) counts.count(event)
+  for (const gone of withdrawn) counts.withdraw(gone)
+  await counts.save(client, organizationId)
+  return counts.unusable
+}
+
+/**
+ * What events add to the rollups of the metrics that read them. It is the caller's matter that every event is counted
+ * once. What is unusable, or refused by a metric, is listed and not counted.
+ */
+export class UsageCounts<Event extends StoredUsageEvent> {
+  readonly #metrics: ReadonlyMap<string, readonly CountedMetric[]>
+  readonly #refused: RefusedUsage<Event> | undefined
+  readonly #series = new BatchSeries()
+  readonly #deltas = new RollupDeltas<SeriesOfBatch>()
+  readonly #seen: SeenValue[] = []
+  readonly #withdrawn: SeenValue[] = []
+  readonly #unusable: Unusable<Event>[] = []
+
+  constructor(metrics: ReadonlyMap<string, readonly CountedMetric[]>, refused?: RefusedUsage<Event>) {
+    this.#metrics = metrics
+    this.#refused = refused
+  }
+
+  get unusable(): readonly Unusable<Event>[] {
+    return this.#unusable
+  }
+
+  count(event: Event): void {
+    const read = this.#metrics.get(event.event.code) ?? []
+    const refusing = this.#refused?.get(event)
     const counted = refusing === undefined ? countEvent(event.event, read) : countOpen(event.event, read, refusing)
-    for (const reason of counted.unusable) unusable.push({ event, ...reason })
+    for (const reason of counted.unusable) this.#unusable.push({ event, ...reason })
     for (const { metric, value } of counted.contributions) {
-      const one = series.of(event, metric)
-      deltas.add(one, rollupContributionOf({ event, metric, value }))
-      if (metric.aggregation === 'unique_count') seen.push({ series: one, event, value })
+      const series = this.#series.of(event, metric)
+      this.#deltas.add(series, rollupContributionOf({ event, metric, value }))
+      if (metric.aggregation === 'unique_count') this.#seen.push(seenValue(series, event, value))
     }
   }
-  for (const gone of withdrawn) deltas.withdraw(series.of(gone.event, gone.metric), rollupContributionOf(gone))
-  const left = withdrawn
-    .filter(({ metric }) => metric.aggregation === 'unique_count')
-    .map(({ event, metric, value }): SeenItem => ({ series: series.of(event, metric), event, value }))
-  const ids = await resolveSeries(client, organizationId, { series: series.all(), knownSeries })
-  const idOf = (one: SeriesOfBatch) => {
-    const id = ids.get(one)
-    assert(id !== undefined, 'a series was not created')
-    return id
+
+  withdraw(gone: CountedContribution): void {
+    const series = this.#series.of(gone.event, gone.metric)
+    this.#deltas.withdraw(series, rollupContributionOf(gone))
+    if (gone.metric.aggregation === 'unique_count') this.#withdrawn.push(seenValue(series, gone.event, gone.value))
   }
-  const changes = await applySightings(client, organizationId, {
-    seen: sightingsOf(seen, idOf),
-    withdrawn: sightingsOf(left, idOf),
-  })
-  const seriesOfId = new Map([...left, ...seen].map((item) => [idOf(item.series), item.series]))
-  for (const change of changes) {
-    const one = seriesOfId.get(change.seriesId)
-    assert(one !== undefined, 'values changed of a series that was not counted')
-    deltas.addDistinct(one, change)
+
+  /**
+   * Adds it all to the rollups; series that do not exist are created. Known series spare the look-up, for a transaction
+   * that has not counted anything yet.
+   */
+  async save(client: Statements, organizationId: number, knownSeries?: KnownSeries): Promise<void> {
+    const ids = await resolveSeries(client, organizationId, { series: this.#series.all(), knownSeries })
+    const idOf = (series: SeriesOfBatch) => {
+      const id = ids.get(series)
+      assert(id !== undefined, 'a series was not created')
+      return id
+    }
+    const sightingOf = ({ series, ...seen }: SeenValue): Sighting => ({ ...seen, seriesId: idOf(series) })
+    const changes = await applySightings(client, organizationId, {
+      seen: this.#seen.map(sightingOf),
+      withdrawn: this.#withdrawn.map(sightingOf),
+    })
+    const seriesOfId = new Map([...this.#withdrawn, ...this.#seen].map(({ series }) => [idOf(series), series]))
+    for (const change of changes) {
+      const series = seriesOfId.get(change.seriesId)
+      assert(series !== undefined, 'values changed of a series that was not counted')
+      this.#deltas.addDistinct(series, change)
+    }
+    await mergeRollups(client, organizationId, this.#deltas.sorted(idOf))
   }
-  await mergeRollups(client, organizationId, deltas.sorted(idOf))
-  return unusable
 }
 
-/** An event whose item a distinct count sees. */
-interface SeenItem {
+/** What a distinct count has seen. */
+interface SeenValue extends Omit<Sighting, 'seriesId'> {
   readonly series: SeriesOfBatch
-  readonly event: StoredUsageEvent
-  readonly value: string
 }
 
-function sightingsOf(items: readonly SeenItem[], idOf: (series: SeriesOfBatch) => string): Sighting[] {
-  return items.map(({ series, event: { customerId, arrival, event }, value }) => ({
+function seenValue(series: SeriesOfBatch, { customerId, arrival, event }: StoredUsageEvent, value: string): SeenValue {
+  return {
+    series,
     customerId,
-    seriesId: idOf(series),
     valueHash: distinctValueHash(value),
     timestampMicros: event.timestampMicros,
     arrival,
     isRemoval: isRemoval(event),
-  }))
+  }
 }
 
 function countOpen(

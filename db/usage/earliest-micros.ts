@@ -1,13 +1,16 @@
 import type { StoredUsageEvent } from './usage-events.ts'
 
+type Timed = Pick<StoredUsageEvent, 'customerId' | 'event'>
+
 /** The earliest time of the events of each customer, in microseconds since the epoch. */
-export function earliestMicros(
-  events: readonly Pick<StoredUsageEvent, 'customerId' | 'event'>[],
-): ReadonlyMap<number, number> {
+export function earliestMicros(events: readonly Timed[]): ReadonlyMap<number, number> {
   const earliest = new Map<number, number>()
-  for (const { customerId, event } of events) {
-    const before = earliest.get(customerId) ?? Number.POSITIVE_INFINITY
-    if (event.timestampMicros < before) earliest.set(customerId, event.timestampMicros)
-  }
+  for (const event of events) noteEarliest(earliest, event)
   return earliest
+}
+
+/** Notes an event among them. */
+export function noteEarliest(earliest: Map<number, number>, { customerId, event: { timestampMicros } }: Timed): void {
+  const before = earliest.get(customerId)
+  if (before === undefined || timestampMicros < before) earliest.set(customerId, timestampMicros)
 }

@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import { copyRows } from '../copy.ts'
 import { plainArray } from '../plain-array.ts'
+import type { Statements } from '../statements.ts'
 
 /** The identity of an event and the hash of its content. */
 export interface EventKey {
@@ -16,21 +17,19 @@ export interface EventKey {
 const UNIQUE_VIOLATION = '23505'
 
 /**
- * Claims the identities of events, each of which is given once. Answers which were new, by position; every other one
- * was claimed before and must not count again. Keys must be sorted, so that two transactions never wait for each other
- * in a circle.
+ * Claims the identities of events, each of which is given once. Answers those that were claimed before and must not count
+ * again. Keys must be sorted, so that two transactions never wait for each other in a circle.
  */
-export async function claimEventKeys(
+export async function claimEventKeys<Key extends EventKey>(
   client: PoolClient,
   organizationId: number,
-  keys: readonly EventKey[],
-): Promise<ReadonlySet<number>> {
+  keys: readonly Key[],
+): Promise<readonly Key[]> {
   // Almost always all are new, and COPY costs half of an insert that expects conflicts.
-  if (await copyKeys(client, organizationId, keys)) return new Set(keys.keys())
+  if (await copyKeys(client, organizationId, keys)) return []
   const claimed = await findClaimed(client, organizationId, keys)
-  const unclaimed = [...keys.entries()].filter(([position]) => !claimed.has(position))
-  const rest = unclaimed.map(([, key]) => key)
-  if (await copyKeys(client, organizationId, rest)) return new Set(unclaimed.map(([position]) => position))
+  const unclaimed = keys.filter((_, position) => !claimed.has(position))
+  if (await copyKeys(client, organizationId, unclaimed)) return keys.filter((_, position) => claimed.has(position))
   // Another transaction has claimed some of them meanwhile.
   return await claimWithConflicts(client, organizationId, keys)
 }
@@ -81,11 +80,11 @@ async function findClaimed(
   return new Set(rows.map((row) => Number(row.position) - 1))
 }
 
-async function claimWithConflicts(
+async function claimWithConflicts<Key extends EventKey>(
   client: PoolClient,
   organizationId: number,
-  keys: readonly EventKey[],
-): Promise<ReadonlySet<number>> {
+  keys: readonly Key[],
+): Promise<readonly Key[]> {
   const { rows } = await client.query<{ customer_id: number; event_key: string }>(
     `insert into event_keys (customer_id, event_key, organization_id, content_hash, "timestamp")
      select customer_id, event_key, $1, content_hash, at
@@ -97,14 +96,12 @@ async function claimWithConflicts(
     [organizationId, ...columnsOf(keys), keys.map((key) => isoOfMicros(key.timestampMicros))],
   )
   const claimed = new Set(rows.map((row) => `${row.customer_id}/${row.event_key.replaceAll('-', '')}`))
-  return new Set(
-    [...keys.entries()].filter(([, key]) => claimed.has(`${key.customerId}/${key.eventKey}`)).map(([index]) => index),
-  )
+  return keys.filter(({ customerId, eventKey }) => !claimed.has(`${customerId}/${eventKey}`))
 }
 
 /** Of keys that were claimed before: those whose first event had another content, by position. */
 export async function findContentConflicts(
-  client: PoolClient,
+  client: Statements,
   organizationId: number,
   keys: readonly EventKey[],
 ): Promise<ReadonlySet<number>> {

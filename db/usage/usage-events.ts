@@ -2,7 +2,6 @@ import type { PoolClient } from 'pg'
 import { assert } from '../../shared/errors.ts'
 import { parseTimestampMicros } from '../../shared/metering/timestamp.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
-import type { BinaryRows } from '../binary-rows.ts'
 import { copyRows } from '../copy.ts'
 
 /** A raw event on its way into the table; immutable from then on. */
@@ -19,7 +18,7 @@ export interface StoredUsageEvent {
 export async function insertUsageEvents(
   client: PoolClient,
   organizationId: number,
-  rows: readonly StoredUsageEvent[],
+  rows: Iterable<StoredUsageEvent>,
 ): Promise<void> {
   const receivedMicros = timesReceived()
   await copyRows(
@@ -30,14 +29,12 @@ export async function insertUsageEvents(
     ({ customerId, eventKey, receivedAt, arrival, event }, to) => {
       to.row(12).integer(customerId).integer(organizationId).timestamp(event.timestampMicros).uuid(eventKey)
       to.timestamp(receivedMicros(receivedAt)).text(event.code).text(event.source).text(event.transactionId)
-      orNull(event.externalSubscriptionId, to, to.text).bigint(arrival)
-      orNull(event.preciseTotalAmountCents, to, to.numeric).jsonb(JSON.stringify(event.properties))
+      to.text(event.externalSubscriptionId)
+        .bigint(arrival)
+        .numeric(event.preciseTotalAmountCents ?? null)
+      to.jsonb(JSON.stringify(event.properties))
     },
   )
-}
-
-function orNull(value: string | null | undefined, to: BinaryRows, put: (text: string) => BinaryRows): BinaryRows {
-  return value === null || value === undefined ? to.null() : put.call(to, value)
 }
 
 // All events of a job were received at the same time.

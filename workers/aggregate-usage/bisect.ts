@@ -17,18 +17,24 @@ export async function aggregateOrBisect(
   const [first] = batches
   if (first === undefined) return []
   const { organizationId } = first
-  const events = batches.flatMap((batch) => batch.events)
   try {
-    await aggregateEvents(pool, organizationId, events)
+    await aggregateEvents(pool, organizationId, { [Symbol.iterator]: () => eventsOf(batches) })
     return batches.map(() => ({ status: 'fulfilled', value: undefined }))
   } catch (error) {
     if (!isFaultOfContent(error)) throw error
-    log.warn({ err: error, organizationId, events: events.length }, 'bisecting a batch that cannot be stored')
+    log.warn({ err: error, organizationId, batches: batches.length }, 'bisecting batches that cannot be stored')
     const outcomes: PromiseSettledResult<void>[] = []
-    for (const batch of batches)
-      outcomes.push(...(await Promise.allSettled([bisect(pool, organizationId, batch.events)])))
+    for (const batch of batches) outcomes.push(...(await Promise.allSettled([bisectBatch(pool, batch)])))
     return outcomes
   }
+}
+
+function* eventsOf(batches: readonly UsageBatch[]): Generator<ReceivedEvent, void> {
+  for (const { events } of batches) yield* events
+}
+
+async function bisectBatch(pool: Pool, { organizationId, events }: UsageBatch): Promise<void> {
+  await bisect(pool, organizationId, [...events])
 }
 
 async function bisect(pool: Pool, organizationId: number, events: readonly ReceivedEvent[]): Promise<void> {

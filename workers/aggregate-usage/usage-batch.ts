@@ -9,5 +9,6 @@ export interface ReceivedEvent {
 /** The events of one job. */
 export interface UsageBatch {
   readonly organizationId: number
-  readonly events: readonly ReceivedEvent[]
+  /** May be read more than once, in the same order; they need not be held meanwhile. */
+  readonly events: Iterable<ReceivedEvent>
 }

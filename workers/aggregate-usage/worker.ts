@@ -2,10 +2,11 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Payload } from '../../queues/contracts.ts'
 import { unpackUsageEvents } from '../../queues/usage-payload.ts'
+import type { UsageEvent } from '../../shared/metering/usage-event.ts'
 import { defineWorker } from '../worker-definition.ts'
 import { BatchMerger } from './batch-merger.ts'
 import { aggregateOrBisect } from './bisect.ts'
-import type { UsageBatch } from './usage-batch.ts'
+import type { ReceivedEvent, UsageBatch } from './usage-batch.ts'
 
 /** Stores, deduplicates and rolls up usage events; many queued jobs share one transaction. */
 export const aggregateUsage = defineWorker({
@@ -22,20 +23,29 @@ export const aggregateUsage = defineWorker({
 
 type PackedBatch = Payload<'aggregate-usage'>
 
-/** Aggregates what can be unpacked; a payload that cannot fails its own job and no other. In the order given. */
+/** Answers with an outcome for each; a payload that cannot be unpacked fails its own job and no other. */
 export async function aggregatePacked(
   pool: Pool,
   log: Logger,
   packed: readonly PackedBatch[],
 ): Promise<readonly PromiseSettledResult<void>[]> {
-  const unpacked = await Promise.allSettled(packed.map(async (batch) => unpack(batch)))
-  const batches = unpacked.flatMap((batch) => (batch.status === 'fulfilled' ? [batch.value] : []))
-  const outcomes = (await aggregateOrBisect(pool, log, batches)).values()
-  return unpacked.map((batch) => (batch.status === 'rejected' ? batch : (outcomes.next().value ?? MISSING)))
+  return await aggregateOrBisect(pool, log, packed.map(unpacked))
 }
 
-const MISSING: PromiseRejectedResult = { status: 'rejected', reason: new Error('a batch was left without an outcome') }
+// Unpacked anew each time that they are read, which is cheaper than to hold them.
+function unpacked({ organizationId, receivedAt, events }: PackedBatch): UsageBatch {
+  return { organizationId, events: { [Symbol.iterator]: () => readPacked(events, receivedAt) } }
+}
 
-function unpack({ organizationId, receivedAt, events }: PackedBatch): UsageBatch {
-  return { organizationId, events: unpackUsageEvents(events).map((event) => ({ event, receivedAt })) }
+function* readPacked(events: string, receivedAt: string): Generator<ReceivedEvent, void> {
+  for (const event of unpack(events)) yield { event, receivedAt }
+}
+
+// Whatever is wrong with it is a fault of this content and not of the machinery.
+function unpack(events: string): readonly UsageEvent[] {
+  try {
+    return unpackUsageEvents(events)
+  } catch (cause) {
+    throw new Error('the payload cannot be unpacked', { cause })
+  }
 }

@@ -32,7 +32,7 @@ test('the first batch of an organization is counted at once, the few after it ga
   await submit(batch(1, 2))
   await submit(batch(1, 3))
   expect(transactions).toHaveLength(1)
-  await vi.advanceTimersByTimeAsync(60)
+  await vi.advanceTimersByTimeAsync(110)
   expect(transactions.slice(1)).toEqual([[batch(1, 2), batch(1, 3)]])
 })
 
@@ -55,8 +55,8 @@ test('what waits is counted without another batch coming', async () => {
   await expect(waiting).resolves.toBeUndefined()
 })
 
-test('a transaction takes no more than 25,000 events, but one batch of any size', async () => {
-  await submit(batch(1, 30_000), batch(1, 20_000), batch(1, 5_000), batch(1, 1))
-  await vi.advanceTimersByTimeAsync(60)
-  expect(transactions).toEqual([[batch(1, 30_000)], [batch(1, 20_000), batch(1, 5_000)], [batch(1, 1)]])
+test('a transaction takes no more than 50,000 events, but one batch of any size', async () => {
+  await submit(batch(1, 60_000), batch(1, 40_000), batch(1, 10_000), batch(1, 1))
+  await vi.advanceTimersByTimeAsync(110)
+  expect(transactions).toEqual([[batch(1, 60_000)], [batch(1, 40_000), batch(1, 10_000)], [batch(1, 1)]])
 })

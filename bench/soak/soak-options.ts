@@ -1,0 +1,29 @@
+import { parseArgs } from 'node:util'
+
+const USAGE = 'npm run bench:soak -- [--seconds N] [--share N] [--only postgres|redis]'
+
+export interface SoakOptions {
+  readonly seconds: number
+  /** Percent of the rate that is measured before. */
+  readonly share: number
+  readonly backend: 'postgres' | 'redis'
+}
+
+/** Reads the command line. Throws with the usage when it is wrong. */
+export function readSoakOptions(): SoakOptions {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({ options: { seconds: text, share: text, only: text } })
+  const backend = values.only ?? 'redis'
+  if (backend !== 'postgres' && backend !== 'redis') throw new Error(`--only takes postgres or redis: ${USAGE}`)
+  return {
+    seconds: wholeNumber('seconds', values.seconds ?? '600', 86_400),
+    share: wholeNumber('share', values.share ?? '80', 100),
+    backend,
+  }
+}
+
+function wholeNumber(name: string, text: string, most: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value
+  throw new Error(`--${name} is "${text}"; it takes a whole number from 1 to ${most}: ${USAGE}`)
+}
