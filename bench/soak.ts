@@ -1,9 +1,9 @@
 import { Pool } from 'pg'
 import { ensureRedisInstalled, startRedis } from '../cli/check/redis-server.ts'
 import { readCounted, requireExactlyCounted, untilCounted } from './ingest/counted.ts'
-import { type PreparedEvents, prepareEvents, prepareEverySeries, type Tally } from './ingest/events.ts'
-import { batchRequests } from './ingest/http-requests.ts'
-import { type Bench, measureRun, quantile, type RunFigures } from './ingest/measure-run.ts'
+import { prepareEverySeries, type Tally } from './ingest/events.ts'
+import { batchRequests, type PreparedRequest } from './ingest/http-requests.ts'
+import { type Bench, quantile } from './ingest/measure-run.ts'
 import { openOrganization } from './ingest/open-organization.ts'
 import { sendAll, sendPaced } from './ingest/send-requests.ts'
 import { untilSettled } from './ingest/settle.ts'
@@ -12,8 +12,6 @@ import { endlessRequests } from './soak/endless-requests.ts'
 import { readSoakOptions } from './soak/soak-options.ts'
 import { comparison, lineOf, watchService } from './soak/watch-service.ts'
 
-const MEASURED_EVENTS = 200_000
-const SHAPE = { metrics: 1, duplicates: 0, ofOneCustomer: 0 } as const
 const BATCH = 1000
 const CONNECTIONS = 16
 // More than it needs, so that no request waits for a connection.
@@ -37,27 +35,45 @@ try {
 }
 
 async function soak(bench: Bench): Promise<void> {
-  await fill(bench, prepareEverySeries('series'))
-  const { eventsPerS } = await fill(bench, prepareEvents('measured', MEASURED_EVENTS, SHAPE))
-  const rate = (eventsPerS * options.share) / 100
-  console.log(`${Math.round(eventsPerS)} events/s were measured; now ${options.seconds} s at ${Math.round(rate)}/s`)
-  const { organization, pool } = bench
-  const before = await readCounted(pool, organization.organizationId)
-  const endsAt = performance.now() + options.seconds * 1000
-  const isOver = () => performance.now() >= endsAt
-  const tally: Tally = { events: 0, metrics: new Map() }
-  const watching = watchService(bench, isOver, (sample) => console.log(lineOf(sample)))
-  const requests = endlessRequests(organization, tally, isOver)
-  const latenciesMs = await sendPaced(organization.url, requests, { connections: PACED_CONNECTIONS, rate })
-  const samples = await watching
+  const { organization } = bench
+  const every = batchRequests(organization, prepareEverySeries('series').texts, BATCH)
+  await sendAll(organization.url, every, CONNECTIONS)
   await untilCounted(organization)
-  requireExactlyCounted(before, await readCounted(pool, organization.organizationId), tally)
+  const measured = await sendFor(bench, 'measured', options.measuredSeconds, (requests) =>
+    sendAll(organization.url, requests, CONNECTIONS),
+  )
+  const rate = (measured.eventsPerS * options.share) / 100
+  const seconds = `${options.measuredSeconds} s at ${Math.round(measured.eventsPerS)}/s`
+  console.log(`as fast as they were taken: ${seconds}; now ${options.seconds} s at ${Math.round(rate)}/s`)
+  let isOver = false
+  const watching = watchService(
+    bench,
+    () => isOver,
+    (sample) => console.log(lineOf(sample)),
+  )
+  const { events, latenciesMs } = await sendFor(bench, 'soak', options.seconds, (requests) =>
+    sendPaced(organization.url, requests, { connections: PACED_CONNECTIONS, rate }),
+  )
+  isOver = true
   const [p50, p99] = [0.5, 0.99].map((share) => Math.round(quantile(latenciesMs, share)))
-  console.log(`${tally.events} events were sent and counted exactly; acknowledged in p50 ${p50} ms, p99 ${p99} ms`)
-  for (const line of comparison(samples)) console.log(line)
+  console.log(`${events} events were sent and counted exactly; acknowledged in p50 ${p50} ms, p99 ${p99} ms`)
+  for (const line of comparison(await watching)) console.log(line)
 }
 
-async function fill({ organization, ...bench }: Bench, prepared: PreparedEvents): Promise<RunFigures> {
-  const requests = batchRequests(organization, prepared.texts, BATCH)
-  return await measureRun({ organization, ...bench }, prepared, () => sendAll(organization.url, requests, CONNECTIONS))
+/** Sends until the time is over, and checks that exactly what was sent is counted. */
+async function sendFor(
+  { organization, pool }: Bench,
+  prefix: string,
+  seconds: number,
+  send: (requests: Iterable<PreparedRequest>) => Promise<readonly number[]>,
+): Promise<{ events: number; eventsPerS: number; latenciesMs: readonly number[] }> {
+  const before = await readCounted(pool, organization.organizationId)
+  const tally: Tally = { events: 0, metrics: new Map() }
+  const startedAt = performance.now()
+  const isOver = () => performance.now() >= startedAt + seconds * 1000
+  const latenciesMs = await send(endlessRequests(organization, prefix, tally, isOver))
+  await untilCounted(organization)
+  const eventsPerS = (tally.events / (performance.now() - startedAt)) * 1000
+  requireExactlyCounted(before, await readCounted(pool, organization.organizationId), tally)
+  return { events: tally.events, eventsPerS, latenciesMs }
 }

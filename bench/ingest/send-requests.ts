@@ -5,12 +5,12 @@ import type { PreparedRequest } from './http-requests.ts'
 /** Sends everything as fast as it is taken, one request at a time on each connection. Answers the latencies, in ms. */
 export async function sendAll(
   url: string,
-  requests: readonly PreparedRequest[],
+  requests: Iterable<PreparedRequest>,
   connections: number,
 ): Promise<readonly number[]> {
   return await overConnections(url, connections, async (send) => {
     const latenciesMs: number[] = []
-    const queue = requests.values()
+    const queue = Iterator.from(requests)
     const runner = async () => {
       for (const request of queue) {
         const startedAt = performance.now()

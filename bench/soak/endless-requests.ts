@@ -6,12 +6,13 @@ const EVENTS_PER_REQUEST = 1000
 /** Requests without end until it is told to stop, each drawn when it is due; what they come to is added to the tally. */
 export function* endlessRequests(
   target: Target,
+  prefix: string,
   tally: Tally,
   isOver: () => boolean,
 ): Generator<PreparedRequest, void> {
   for (let number = 0; !isOver(); number += 1) {
     const shape = { metrics: 1, duplicates: 0, ofOneCustomer: 0 } as const
-    const prepared = prepareEvents(`soak${number}`, EVENTS_PER_REQUEST, shape)
+    const prepared = prepareEvents(`${prefix}${number}`, EVENTS_PER_REQUEST, shape)
     addTally(tally, prepared)
     yield* batchRequests(target, prepared.texts, EVENTS_PER_REQUEST)
   }

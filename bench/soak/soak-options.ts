@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util'
 
-const USAGE = 'npm run bench:soak -- [--seconds N] [--share N] [--only postgres|redis]'
+const USAGE = 'npm run bench:soak -- [--seconds N] [--measured-seconds N] [--share N] [--only postgres|redis]'
 
 export interface SoakOptions {
   readonly seconds: number
+  /** How long the rate is measured: one that holds for a minute, not that of the first seconds. */
+  readonly measuredSeconds: number
   /** Percent of the rate that is measured before. */
   readonly share: number
   readonly backend: 'postgres' | 'redis'
@@ -12,11 +14,12 @@ export interface SoakOptions {
 /** Reads the command line. Throws with the usage when it is wrong. */
 export function readSoakOptions(): SoakOptions {
   const text = { type: 'string' } as const
-  const { values } = parseArgs({ options: { seconds: text, share: text, only: text } })
+  const { values } = parseArgs({ options: { seconds: text, 'measured-seconds': text, share: text, only: text } })
   const backend = values.only ?? 'redis'
   if (backend !== 'postgres' && backend !== 'redis') throw new Error(`--only takes postgres or redis: ${USAGE}`)
   return {
     seconds: wholeNumber('seconds', values.seconds ?? '600', 86_400),
+    measuredSeconds: wholeNumber('measured-seconds', values['measured-seconds'] ?? '60', 3_600),
     share: wholeNumber('share', values.share ?? '80', 100),
     backend,
   }

@@ -32,7 +32,8 @@ export function serverSettings(profile: PostgresProfile, port: number): readonly
   ]
 }
 
-// A gigabyte, but never more than a quarter of the machine.
+// A quarter of the machine, as is usual, up to what the identities of some ten million events take: they come in no order,
+// and each that is not there costs a read and a write.
 function serviceBuffersMegabytes(): number {
-  return Math.min(1024, Math.floor(totalmem() / MEGABYTE / 4))
+  return Math.min(4096, Math.floor(totalmem() / MEGABYTE / 4))
 }
