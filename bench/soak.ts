@@ -10,7 +10,7 @@ import { untilSettled } from './ingest/settle.ts'
 import { BenchService } from './service/bench-service.ts'
 import { endlessRequests } from './soak/endless-requests.ts'
 import { readSoakOptions } from './soak/soak-options.ts'
-import { comparison, lineOf, watchService } from './soak/watch-service.ts'
+import { comparison, lineOf, type Sample, watchService } from './soak/watch-service.ts'
 
 const BATCH = 1000
 const CONNECTIONS = 16
@@ -45,19 +45,16 @@ async function soak(bench: Bench): Promise<void> {
   const rate = (measured.eventsPerS * options.share) / 100
   const seconds = `${options.measuredSeconds} s at ${Math.round(measured.eventsPerS)}/s`
   console.log(`as fast as they were taken: ${seconds}; now ${options.seconds} s at ${Math.round(rate)}/s`)
-  let isOver = false
-  const watching = watchService(
-    bench,
-    () => isOver,
-    (sample) => console.log(lineOf(sample)),
-  )
-  const { events, latenciesMs } = await sendFor(bench, 'soak', options.seconds, (requests) =>
-    sendPaced(organization.url, requests, { connections: PACED_CONNECTIONS, rate }),
-  )
-  isOver = true
+  let samples: readonly Sample[] = []
+  const { events, latenciesMs } = await sendFor(bench, 'soak', options.seconds, async (requests, isOver) => {
+    const watching = watchService(bench, isOver, (sample) => console.log(lineOf(sample)))
+    const latencies = await sendPaced(organization.url, requests, { connections: PACED_CONNECTIONS, rate })
+    samples = await watching
+    return latencies
+  })
   const [p50, p99] = [0.5, 0.99].map((share) => Math.round(quantile(latenciesMs, share)))
   console.log(`${events} events were sent and counted exactly; acknowledged in p50 ${p50} ms, p99 ${p99} ms`)
-  for (const line of comparison(await watching)) console.log(line)
+  for (const line of comparison(samples)) console.log(line)
 }
 
 /** Sends until the time is over, and checks that exactly what was sent is counted. */
@@ -65,13 +62,13 @@ async function sendFor(
   { organization, pool }: Bench,
   prefix: string,
   seconds: number,
-  send: (requests: Iterable<PreparedRequest>) => Promise<readonly number[]>,
+  send: (requests: Iterable<PreparedRequest>, isOver: () => boolean) => Promise<readonly number[]>,
 ): Promise<{ events: number; eventsPerS: number; latenciesMs: readonly number[] }> {
   const before = await readCounted(pool, organization.organizationId)
   const tally: Tally = { events: 0, metrics: new Map() }
   const startedAt = performance.now()
   const isOver = () => performance.now() >= startedAt + seconds * 1000
-  const latenciesMs = await send(endlessRequests(organization, prefix, tally, isOver))
+  const latenciesMs = await send(endlessRequests(organization, prefix, tally, isOver), isOver)
   await untilCounted(organization)
   const eventsPerS = (tally.events / (performance.now() - startedAt)) * 1000
   requireExactlyCounted(before, await readCounted(pool, organization.organizationId), tally)

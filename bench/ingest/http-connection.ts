@@ -35,6 +35,7 @@ export class HttpConnection {
 
   /** Resolves when everything in the request was accepted; rejects on any other answer. One at a time. */
   send(request: PreparedRequest): Promise<void> {
+    if (this.#socket.destroyed) return Promise.reject(new Error('the connection was closed'))
     const settled = Promise.withResolvers<void>()
     this.#answer = { request, settled }
     this.#head = ''

@@ -61,7 +61,8 @@ async function overConnections<Result>(
   const idle = [...all]
   const waiting: ((connection: HttpConnection) => void)[] = []
   const send = async (request: PreparedRequest) => {
-    const connection = idle.pop() ?? (await new Promise<HttpConnection>((resolve) => waiting.push(resolve)))
+    // The one that has rested longest, because the server closes those that rest for a minute.
+    const connection = idle.shift() ?? (await new Promise<HttpConnection>((resolve) => waiting.push(resolve)))
     await connection.send(request)
     const next = waiting.shift()
     if (next === undefined) idle.push(connection)

@@ -53,7 +53,9 @@ export async function rateRunningPeriod(
   const components = input.components.filter((component) => component.kind === 'usage')
   const lines = rateSubscription({ ...input, components })
   const chargeModels = new Map(components.map(({ id, charge }) => [id, charge.model]))
-  const metricIds = [...rating.components.values()].flatMap(({ metric }) => (metric === null ? [] : [metric.id]))
+  const metricIds = [...rating.components.values()].flatMap(({ metric, isRebuilding }) =>
+    metric !== null && isRebuilding ? [metric.id] : [],
+  )
   const rebuilding = await findRebuildProgressOfAny(transaction, organizationId, metricIds)
   return { now, period, lines, totals: invoiceTotals(subscription.currency, lines), chargeModels, rebuilding }
 }

@@ -129,9 +129,13 @@ async function readRollups(
     join usage_series series on series.customer_id = asked.customer_id
       and series.billable_metric_id = asked.metric_id and series.generation = asked.generation
       and series.external_subscription_id is not distinct from asked.external_subscription_id
-    join usage_rollups rollup on rollup.customer_id = series.customer_id and rollup.series_id = series.series_id
-      and rollup.level = asked.level and rollup.bucket >= asked.first_bucket and rollup.bucket < asked.end_bucket
-    where series.organization_id = ${organizationId} and rollup.organization_id = ${organizationId}
+    cross join lateral (
+      select * from usage_rollups
+      where customer_id = series.customer_id and series_id = series.series_id and organization_id = ${organizationId}
+        and level = asked.level and bucket >= asked.first_bucket and bucket < asked.end_bucket
+      -- Looked up by the whole key: otherwise the planner reads all buckets that a series ever had.
+      offset 0) rollup
+    where series.organization_id = ${organizationId}
     group by asked.position, asked.is_after, series.dimensions`.execute(transaction)
   return rows.flatMap((row) => sliceOfRow(row, questions[row.position]))
 }

@@ -46,8 +46,12 @@ export async function sumRollups(
                   ${list(ranges.map((range) => range.to))}::integer[])
         as asked (level, quarters, first_bucket, end_bucket)
       cross join usage_series series
-      join usage_rollups rollup on rollup.customer_id = series.customer_id and rollup.series_id = series.series_id
-        and rollup.level = asked.level and rollup.bucket >= asked.first_bucket and rollup.bucket < asked.end_bucket
+      cross join lateral (
+        select * from usage_rollups
+        where customer_id = series.customer_id and series_id = series.series_id
+          and level = asked.level and bucket >= asked.first_bucket and bucket < asked.end_bucket
+        -- Looked up by the whole key: otherwise the planner reads all buckets that a series ever had.
+        offset 0) rollup
       where ${sql.join(conditions, sql` and `)}
     ) found
     group by window_index, customer_id, groups
