@@ -6,7 +6,7 @@ import { CUSTOMERS, customerName, METRICS } from './events.ts'
 
 const CALLS_IN_FLIGHT = 16
 /** Customers whose current usage is watched. */
-export const WATCHED_CUSTOMERS = 3
+export const WATCHED_CUSTOMERS = 2
 /** The code of the events that they send. */
 export const WATCHED_CODE = 'watched'
 
