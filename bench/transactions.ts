@@ -5,6 +5,7 @@ import { createOrganization } from '../db/organizations.ts'
 import { BenchService } from './service/bench-service.ts'
 import { sendTransactions, untilAllPosted } from './transactions/send-transactions.ts'
 import { insertSingly, sideTables } from './transactions/single-inserts.ts'
+import { wholeNumber } from './whole-number.ts'
 
 const USAGE = 'npm run bench:transactions -- [--count N] [--connections N] [--json]'
 
@@ -100,14 +101,8 @@ function readOptions(): { count: number; connections: number; json: boolean } {
   const text = { type: 'string' } as const
   const { values } = parseArgs({ options: { count: text, connections: text, json: { type: 'boolean' } } })
   return {
-    count: wholeNumber('count', values.count ?? '20000', 200_000),
-    connections: wholeNumber('connections', values.connections ?? '256', 1000),
+    count: wholeNumber('count', values.count ?? '20000', { most: 200_000, usage: USAGE }),
+    connections: wholeNumber('connections', values.connections ?? '256', { most: 1000, usage: USAGE }),
     json: values.json ?? false,
   }
-}
-
-function wholeNumber(name: string, text: string, most: number): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value
-  throw new Error(`--${name} is "${text}"; it takes a whole number from 1 to ${most}: ${USAGE}`)
 }

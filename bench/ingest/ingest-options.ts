@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { wholeNumber } from '../whole-number.ts'
 
 const USAGE =
   'npm run bench:ingest -- [--events N] [--batch N] [--connections N] [--seconds N] [--only postgres|redis] [--json]'
@@ -29,17 +30,11 @@ export function readIngestOptions(): IngestOptions {
   const backends = BACKENDS.filter((backend) => values.only === undefined || values.only === backend)
   if (backends.length === 0) throw new Error(`--only is "${values.only}"; it takes postgres or redis: ${USAGE}`)
   return {
-    events: wholeNumber('events', values.events ?? '200000', 2_000_000),
-    batch: wholeNumber('batch', values.batch ?? '1000', 5_000),
-    connections: wholeNumber('connections', values.connections ?? '16', 100),
-    seconds: wholeNumber('seconds', values.seconds ?? '10', 600),
+    events: wholeNumber('events', values.events ?? '200000', { most: 2_000_000, usage: USAGE }),
+    batch: wholeNumber('batch', values.batch ?? '1000', { most: 5_000, usage: USAGE }),
+    connections: wholeNumber('connections', values.connections ?? '16', { most: 100, usage: USAGE }),
+    seconds: wholeNumber('seconds', values.seconds ?? '10', { most: 600, usage: USAGE }),
     backends,
     json: values.json ?? false,
   }
-}
-
-function wholeNumber(name: string, text: string, most: number): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value
-  throw new Error(`--${name} is "${text}"; it takes a whole number from 1 to ${most}: ${USAGE}`)
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { wholeNumber } from '../whole-number.ts'
 
 const USAGE = 'npm run bench:soak -- [--seconds N] [--measured-seconds N] [--share N] [--only postgres|redis]'
 
@@ -18,15 +19,9 @@ export function readSoakOptions(): SoakOptions {
   const backend = values.only ?? 'redis'
   if (backend !== 'postgres' && backend !== 'redis') throw new Error(`--only takes postgres or redis: ${USAGE}`)
   return {
-    seconds: wholeNumber('seconds', values.seconds ?? '600', 86_400),
-    measuredSeconds: wholeNumber('measured-seconds', values['measured-seconds'] ?? '60', 3_600),
-    share: wholeNumber('share', values.share ?? '80', 100),
+    seconds: wholeNumber('seconds', values.seconds ?? '600', { most: 86_400, usage: USAGE }),
+    measuredSeconds: wholeNumber('measured-seconds', values['measured-seconds'] ?? '60', { most: 3_600, usage: USAGE }),
+    share: wholeNumber('share', values.share ?? '80', { most: 100, usage: USAGE }),
     backend,
   }
-}
-
-function wholeNumber(name: string, text: string, most: number): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value
-  throw new Error(`--${name} is "${text}"; it takes a whole number from 1 to ${most}: ${USAGE}`)
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { wholeNumber } from '../whole-number.ts'
 
 const USAGE = 'npm run bench:usage -- [--events N] [--customers N] [--requests N] [--json]'
 
@@ -20,18 +21,12 @@ export function readUsageOptions(): UsageOptions {
   const { values } = parseArgs({
     options: { events: text, customers: text, requests: text, json: { type: 'boolean' } },
   })
-  const events = wholeNumber('events', values.events ?? '10000000', 100_000_000)
+  const events = wholeNumber('events', values.events ?? '10000000', { most: 100_000_000, usage: USAGE })
   return {
     events,
     distinctValues: Math.max(1, Math.floor(events / 10)),
-    customers: wholeNumber('customers', values.customers ?? '2000', 100_000),
-    requests: wholeNumber('requests', values.requests ?? '500', 100_000),
+    customers: wholeNumber('customers', values.customers ?? '2000', { most: 100_000, usage: USAGE }),
+    requests: wholeNumber('requests', values.requests ?? '500', { most: 100_000, usage: USAGE }),
     json: values.json ?? false,
   }
-}
-
-function wholeNumber(name: string, text: string, most: number): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value
-  throw new Error(`--${name} is "${text}"; it takes a whole number from 1 to ${most}: ${USAGE}`)
 }
