@@ -18,7 +18,10 @@ const CONNECTIONS = 16
 const PACED_CONNECTIONS = 64
 
 const options = readSoakOptions()
-const redis = options.backend === 'redis' && ensureRedisInstalled() ? await startRedis() : undefined
+if (options.backend === 'redis' && !ensureRedisInstalled()) {
+  throw new Error('redis-server is not installed; with --only postgres none is needed')
+}
+const redis = options.backend === 'redis' ? await startRedis() : undefined
 const redisUrl = redis?.environment['REDIS_URL']
 const service = new BenchService({ redisUrl })
 try {
