@@ -3,6 +3,7 @@ import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { CountedMetric } from '../../shared/metering/count-event.ts'
 import { isoOfMicros, microsOfInstant } from '../../shared/metering/timestamp.ts'
 import { COUNTED_METRIC_COLUMNS } from './counted-metric-columns.ts'
+import { readStoredEvent } from './read-stored-event.ts'
 import type { StoredUsageEvent } from './usage-events.ts'
 
 /** A metric whose events from before it, or before its dimensions, are being counted, and how far that has come. */
@@ -103,17 +104,15 @@ export function storedEvent(customerId: number, row: EventRow): StoredUsageEvent
     eventKey: row.event_key,
     receivedAt: row.received_at.toString(),
     arrival: BigInt(row.arrival),
-    event: {
-      externalCustomerId: '',
+    event: readStoredEvent({
       source: row.source,
       transactionId: row.transaction_id,
       code: row.code,
       externalSubscriptionId: row.external_subscription_id,
       timestampMicros: microsOfInstant(row.timestamp),
-      timedByServer: false,
-      ...(row.amount_minor === null ? {} : { preciseTotalAmountCents: row.amount_minor }),
+      amountMinor: row.amount_minor,
       properties: parseExactJson(row.properties) as Record<string, unknown>,
-    },
+    }),
   }
 }
 

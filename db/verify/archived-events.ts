@@ -2,6 +2,7 @@ import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { ArchivedUsage } from '../archives/archived-usage.ts'
 import { boundsOfMonth } from '../archives/usage-month.ts'
 import type { Statements } from '../statements.ts'
+import { readStoredEvent } from '../usage/read-stored-event.ts'
 import type { LiveEvent } from './live-events.ts'
 
 /** Reads the events of a folder, each as its JSON, in order of customer, time and arrival. Of one customer where one is named. */
@@ -59,17 +60,15 @@ function eventOf(row: ArchivedRow, uncountedFor: readonly string[]): LiveEvent {
     eventKey: row.event_key,
     receivedAt: row.received_at,
     arrival: BigInt(row.arrival),
-    event: {
-      externalCustomerId: '',
+    event: readStoredEvent({
       source: row.source,
       transactionId: row.transaction_id,
       code: row.code,
       externalSubscriptionId: row.external_subscription_id,
       timestampMicros: row.timestamp_micros,
-      timedByServer: false,
-      ...(row.amount_minor === null ? {} : { preciseTotalAmountCents: row.amount_minor }),
+      amountMinor: row.amount_minor,
       properties: row.properties,
-    },
+    }),
     uncountedFor,
   }
 }

@@ -3,6 +3,7 @@ import { DAY_MICROS } from '../../shared/metering/buckets.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import { readCursor } from '../cursor.ts'
 import type { Statements } from '../statements.ts'
+import { readStoredEvent } from '../usage/read-stored-event.ts'
 import type { StoredUsageEvent } from '../usage/usage-events.ts'
 
 /** A raw event, and the metrics that are known not to count it. */
@@ -69,14 +70,12 @@ function liveEventOf(row: LiveEventRow): LiveEvent {
     eventKey,
     receivedAt,
     arrival: BigInt(arrival),
-    event: {
+    event: readStoredEvent({
       ...about,
-      externalCustomerId: '',
       timestampMicros: Number(micros),
-      timedByServer: false,
-      ...(amountMinor === null ? {} : { preciseTotalAmountCents: amountMinor }),
+      amountMinor,
       properties: parseExactJson(properties) as Record<string, unknown>,
-    },
+    }),
     uncountedFor: uncountedFor ?? [],
   }
 }
