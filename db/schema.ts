@@ -47,6 +47,7 @@ export type UnprocessedReason =
   | 'customer_not_found'
   | 'metric_not_found'
   | 'subscription_not_found'
+  | 'subscription_not_running'
   | 'value_missing'
   | 'value_not_a_number'
   | 'expression_failed'

@@ -59,11 +59,15 @@ export const QUEUES = {
   }),
   /** Starts and ends that are due, and test clocks that have arrived. */
   'run-lifecycle': contract({ payload: Type.Object({}), partitions: 1, attempts: 3, backoffMs: 200 }),
-  /** Counts stored events: those from before their metric, and those that could not be counted when they came. */
+  /**
+   * Counts stored events: those from before their metric, and those that could not be counted when they came. Lists those
+   * that come after the end that their subscription got.
+   */
   'rebuild-usage': contract({
     payload: Type.Union([
       Type.Object({}, { additionalProperties: false }),
       Type.Object({ task: Type.Literal('resolve'), organizationId: OrganizationId, customerIds: Ids }),
+      Type.Object({ task: Type.Literal('list-after-end'), organizationId: OrganizationId, subscriptionIds: Ids }),
       Type.Object({
         task: Type.Literal('retry'),
         organizationId: OrganizationId,

@@ -113,6 +113,7 @@ export const UnprocessedReason = Choice(
     'customer_not_found',
     'metric_not_found',
     'subscription_not_found',
+    'subscription_not_running',
     'value_missing',
     'value_not_a_number',
     'expression_failed',

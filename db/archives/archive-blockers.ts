@@ -45,7 +45,7 @@ function blockersSql(partition: string): string {
   (select format('event %s of customer %s is not processed: %s', entry.transaction_id, customer.external_id, entry.reason)
    from unprocessed_events entry join customers customer using (customer_id)
    where entry."timestamp" >= $1 and entry."timestamp" < $2
-     and entry.reason not in ('duplicate_conflict', 'period_closed')
+     and entry.reason not in ('duplicate_conflict', 'period_closed', 'subscription_not_running')
    limit ${MOST_PER_REASON})
   union all
   (select format('the events of metric %s are being counted anew', code) from billable_metrics metric

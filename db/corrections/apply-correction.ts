@@ -1,11 +1,13 @@
 import { AppError } from '../../shared/errors.ts'
 import { contributionOf } from '../../shared/metering/contribution.ts'
+import { unpaidReason } from '../../shared/metering/subscription-lives.ts'
 import type { Statements } from '../statements.ts'
 import { type CountedContribution, countEvents, type Unusable } from '../usage/count-events.ts'
 import { earliestMicros } from '../usage/earliest-micros.ts'
-import { findUnknownSubscriptions, touchCustomers } from '../usage/ingest-references.ts'
+import { touchCustomers } from '../usage/ingest-references.ts'
 import { findRefusedUsage, type RefusedUsage } from '../usage/refused-usage.ts'
 import { restoreExtremes } from '../usage/restore-extremes.ts'
+import { listSubscriptionLives } from '../usage/subscription-lives.ts'
 import { insertUnprocessedEvents, type UnprocessedEvent } from '../usage/unprocessed-events.ts'
 import type { StoredUsageEvent } from '../usage/usage-events.ts'
 import {
@@ -115,17 +117,27 @@ async function entriesOf(
     entries: readonly RemovedEntry[]
   },
 ): Promise<readonly UnprocessedEvent[]> {
-  const { customerId } = replacement
-  const { externalSubscriptionId } = replacement.event
-  const naming = externalSubscriptionId === null ? [] : [{ customerId, externalSubscriptionId }]
-  const unknown = await findUnknownSubscriptions(client, organizationId, naming)
-  const details = { external_subscription_id: externalSubscriptionId }
   const isUnregistered = entries.some(({ reason }) => reason === 'customer_not_found')
   return [
     ...unusable.map((found) => ({ ...entryOf(replacement, found.reason, found.details), metricId: found.metricId })),
-    ...(unknown.size > 0 ? [entryOf(replacement, 'subscription_not_found', details)] : []),
+    ...(await unpaidEntries(client, organizationId, replacement)),
     ...(isUnregistered ? [entryOf(replacement, 'customer_not_found')] : []),
   ]
+}
+
+async function unpaidEntries(
+  client: Statements,
+  organizationId: number,
+  replacement: StoredUsageEvent,
+): Promise<readonly UnprocessedEvent[]> {
+  const { customerId, event } = replacement
+  const { externalSubscriptionId, timestampMicros } = event
+  if (externalSubscriptionId === null) return []
+  const [lives = []] = await listSubscriptionLives(client, organizationId, [{ customerId, externalSubscriptionId }])
+  const reason = unpaidReason(lives, timestampMicros)
+  return reason === undefined
+    ? []
+    : [entryOf(replacement, reason, { external_subscription_id: externalSubscriptionId })]
 }
 
 function entryOf(

@@ -3,6 +3,8 @@ import type { UsageEvent } from '../../shared/metering/usage-event.ts'
 import { readWrittenEvent } from '../../shared/metering/written-event.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import type { UnprocessedReason } from '../schema.ts'
+import { statementsOf } from '../statements.ts'
+import { shareCounting } from '../usage/counting-lock.ts'
 import { selectUnprocessed, type UnprocessedFilter } from './unprocessed-filter.ts'
 
 /** What a retry needs to know of an entry. */
@@ -35,13 +37,17 @@ export async function listRetried(
     .execute()
 }
 
-/** Removes those of the entries whose cause is gone: their usage is counted already. Answers with their number. */
+/**
+ * Removes those of the entries whose cause is gone: their usage is counted already. Answers with their number. It shares the
+ * lock of counting, so that whoever lists what comes after an end waits for it.
+ */
 export async function deleteResolved(
   transaction: OrganizationTransaction,
   organizationId: number,
   ids: readonly string[],
 ): Promise<number> {
   if (ids.length === 0) return 0
+  await shareCounting(statementsOf(transaction), organizationId)
   const { numDeletedRows } = await transaction
     .deleteFrom('unprocessedEvents as e')
     .where('e.organizationId', '=', organizationId)
@@ -57,6 +63,7 @@ export async function deleteResolvedOfCustomers(
   organizationId: number,
   { customerIds, limit }: { customerIds: readonly string[]; limit: number },
 ): Promise<number> {
+  await shareCounting(statementsOf(transaction), organizationId)
   const resolved = await transaction
     .selectFrom('unprocessedEvents as e')
     .innerJoin('customers as named', 'named.customerId', 'e.customerId')
@@ -85,13 +92,14 @@ function isResolved(organizationId: number): RawBuilder<boolean> {
   return sql<boolean>`case e.reason
     when 'customer_not_found' then exists (
       select from customers c where c.customer_id = e.customer_id and c.registered_at is not null)
-    when 'subscription_not_found' then exists (
-      select from subscriptions s where s.organization_id = ${organizationId} and s.customer_id = e.customer_id
-        and s.external_id = e.details ->> 'external_subscription_id')
     when 'metric_not_found' then exists (
       select from billable_metrics m where m.organization_id = ${organizationId} and m.event_code = e.code
         and m.rebuild_cursor is null)
-    else false end`
+    else e.reason in ('subscription_not_found', 'subscription_not_running') and exists (
+      select from subscriptions s where s.organization_id = ${organizationId} and s.customer_id = e.customer_id
+        and s.external_id = e.details ->> 'external_subscription_id'
+        and s.started_at <= e."timestamp" and (s.ended_at is null or s.ended_at > e."timestamp"))
+    end`
 }
 
 /** An event that was set aside because it could not be stored, as it came. */

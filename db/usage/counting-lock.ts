@@ -1,5 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
-import type { OrganizationTransaction } from '../connection.ts'
+import type { Connection, OrganizationTransaction } from '../connection.ts'
 import type { Statements } from '../statements.ts'
 
 /** Class of the advisory locks, one per organization, that keep metrics as they are while events are counted. */
@@ -13,12 +14,35 @@ export async function shareCounting(client: Statements, organizationId: number):
   await client.query('select pg_advisory_xact_lock_shared($1, $2)', [COUNTING_LOCK, organizationId])
 }
 
-/**
- * Waits until no transaction counts events of the organization, lets none begin until this one ends, and answers with
- * the first arrival that comes after it.
- */
-async function closeCounting(transaction: OrganizationTransaction, organizationId: number): Promise<bigint> {
+/** Waits until no transaction counts events of the organization, and lets none begin until this one ends. */
+export async function holdCounting(transaction: OrganizationTransaction, organizationId: number): Promise<void> {
   await sql`select pg_advisory_xact_lock(${COUNTING_LOCK}, ${organizationId})`.execute(transaction)
+}
+
+const LOOK_EVERY_MS = 20
+
+/**
+ * Resolves once all transactions are over that count events of the organization at this moment, so that what follows sees
+ * what they did. Unlike `holdCounting` it makes none wait; nothing may be held meanwhile.
+ */
+export async function awaitCounting(connection: Connection, organizationId: number): Promise<void> {
+  for (let left = await listCounting(connection, organizationId); left.size > 0; ) {
+    await pause(LOOK_EVERY_MS)
+    left = left.intersection(await listCounting(connection, organizationId))
+  }
+}
+
+async function listCounting(connection: Connection, organizationId: number): Promise<Set<string>> {
+  const { rows } = await sql<{ id: string }>`
+    select virtualtransaction as id from pg_locks
+    where locktype = 'advisory' and classid = ${COUNTING_LOCK}::oid and objid = ${organizationId}::oid and granted
+      and database = (select oid from pg_database where datname = current_database())`.execute(connection)
+  return new Set(rows.map(({ id }) => id))
+}
+
+/** Holds counting and answers with the first arrival that comes after it. */
+async function closeCounting(transaction: OrganizationTransaction, organizationId: number): Promise<bigint> {
+  await holdCounting(transaction, organizationId)
   const { rows } = await sql<{ turn: string }>`select nextval('usage_arrivals') as turn`.execute(transaction)
   return BigInt(rows[0]?.turn ?? 0) * ARRIVALS_PER_TRANSACTION
 }

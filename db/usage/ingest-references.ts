@@ -79,24 +79,6 @@ async function listMetricsByEventCode(
   return Map.groupBy(rows, (metric) => metric.eventCode)
 }
 
-/** Which of the subscriptions that events name do not exist for their customer, by position. */
-export async function findUnknownSubscriptions(
-  client: Statements,
-  organizationId: number,
-  named: readonly { readonly customerId: number; readonly externalSubscriptionId: string }[],
-): Promise<ReadonlySet<number>> {
-  if (named.length === 0) return new Set()
-  const { rows } = await client.query<{ position: string }>(
-    `select named.position
-     from unnest($2::integer[], $3::text[]) with ordinality as named (customer_id, external_id, position)
-     where not exists (
-       select from subscriptions
-       where organization_id = $1 and customer_id = named.customer_id and external_id = named.external_id)`,
-    [organizationId, named.map((name) => name.customerId), named.map((name) => name.externalSubscriptionId)],
-  )
-  return new Set(rows.map((row) => Number(row.position) - 1))
-}
-
 /** Marks customers whose charges no longer tell what they have used, with the earliest time whose usage has changed. */
 export async function touchCustomers(
   client: Statements,

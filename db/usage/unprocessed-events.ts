@@ -34,11 +34,7 @@ export async function insertUnprocessedEvents(
      order by customer_id, event_key
      on conflict do nothing
      returning reason)
-     insert into unprocessed_alerts as alert (organization_id, reason, unannounced_events, since)
-     select $1, reason, count(*), now() from kept group by reason order by reason
-     on conflict (organization_id, reason) do update
-       set unannounced_events = alert.unannounced_events + excluded.unannounced_events,
-         since = coalesce(alert.since, excluded.since)`,
+     ${ANNOUNCE_KEPT}`,
     [
       organizationId,
       rows.map((row) => row.customerId),
@@ -51,4 +47,47 @@ export async function insertUnprocessedEvents(
       rows.map((row) => JSON.stringify(row.details)),
     ],
   )
+}
+
+/** SQL that adds what `kept` has of reasons to what will be announced to the organization `$1`. */
+const ANNOUNCE_KEPT = `insert into unprocessed_alerts as alert (organization_id, reason, unannounced_events, since)
+  select $1, reason, count(*), now() from kept group by reason order by reason
+  on conflict (organization_id, reason) do update
+    set unannounced_events = alert.unannounced_events + excluded.unannounced_events,
+      since = coalesce(alert.since, excluded.since)`
+
+/** Which entries are looked at: of the customers, or those of the ids; at most so many. */
+interface UnknownNames {
+  readonly customerIds: readonly string[] | null
+  readonly entryIds: readonly string[] | null
+  readonly limit: number
+}
+
+/**
+ * Gives entries of a subscription that was unknown the reason of now, where one of the name exists and does not run at
+ * their time: those that it pays for by now must have been removed. Answers with their number.
+ */
+export async function updateUnknownSubscriptions(
+  client: Statements,
+  organizationId: number,
+  { customerIds, entryIds, limit }: UnknownNames,
+): Promise<number> {
+  const { rows } = await client.query<{ updated: number }>(
+    `with kept as (
+     update unprocessed_events entry set reason = 'subscription_not_running'
+     where (entry.customer_id, entry.id) in (
+       select unknown.customer_id, unknown.id from unprocessed_events unknown
+       join customers customer using (customer_id)
+       where unknown.organization_id = $1 and unknown.reason = 'subscription_not_found'
+         and ($2::uuid[] is null or customer.id = any($2)) and ($3::uuid[] is null or unknown.id = any($3))
+         and exists (select from subscriptions named where named.organization_id = $1
+           and named.customer_id = unknown.customer_id
+           and named.external_id = unknown.details ->> 'external_subscription_id')
+       limit $4)
+     returning reason),
+     announced as (${ANNOUNCE_KEPT})
+     select count(*)::integer as updated from kept`,
+    [organizationId, customerIds, entryIds, limit],
+  )
+  return rows[0]?.updated ?? 0
 }

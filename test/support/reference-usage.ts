@@ -83,3 +83,26 @@ export async function expectedFaults(sent: SentUsage, customers: readonly string
   )
   return rows.map(({ line }) => line).sort()
 }
+
+/** Which events name a subscription that does not pay for them, given those that were registered before they were sent. */
+export async function expectedUnpaid(
+  sent: SentUsage,
+  customers: readonly string[],
+  registered: readonly Pick<ReferenceSubscription, 'customer' | 'externalId' | 'startedAt' | 'endedAt'>[],
+): Promise<string[]> {
+  const rows = await sent.query<{ line: string }>(
+    `with lives as (
+       select customer, "externalId" as name, "startedAt" as started_at, coalesce("endedAt", 'infinity') as ended_at
+       from jsonb_to_recordset($2::jsonb)
+         as life (customer text, "externalId" text, "startedAt" timestamptz, "endedAt" timestamptz))
+     select concat_ws(' ', customer, transaction_id, case
+       when not exists (select from lives where lives.customer = event.customer and name = subscription)
+       then 'subscription_not_found' else 'subscription_not_running' end) as line
+     from first_sent event
+     where customer = any($1) and subscription is not null and not exists (
+       select from lives where lives.customer = event.customer and name = subscription
+         and at >= started_at and at < ended_at)`,
+    [customers, JSON.stringify(registered)],
+  )
+  return rows.map(({ line }) => line).sort()
+}

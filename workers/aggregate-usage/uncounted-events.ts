@@ -1,27 +1,36 @@
 import type { Statements } from '../../db/statements.ts'
 import type { Unusable } from '../../db/usage/count-events.ts'
 import { findContentConflicts } from '../../db/usage/event-keys.ts'
-import { findUnknownSubscriptions } from '../../db/usage/ingest-references.ts'
+import { listSubscriptionLives, type NamedSubscription } from '../../db/usage/subscription-lives.ts'
 import type { UnprocessedEvent } from '../../db/usage/unprocessed-events.ts'
 import type { StoredUsageEvent } from '../../db/usage/usage-events.ts'
+import { holds, type SubscriptionLife, unpaidReason } from '../../shared/metering/subscription-lives.ts'
 import { writtenEvent } from '../../shared/metering/written-event.ts'
 import type { PlacedKey } from './identify.ts'
 import { eventsAt, type PlacedEvent, type PlacedEvents } from './placed-events.ts'
 
-interface NamedSubscription {
-  readonly customerId: number
-  readonly externalSubscriptionId: string
+interface SeenName extends NamedSubscription {
+  firstMicros: number
+  lastMicros: number
 }
 
-/** What is to be told of events beside what they count: customers and subscriptions that do not exist. */
+/** What is to be told of events beside what they count: customers who do not exist, subscriptions that do not pay. */
 export class UncountedEvents {
   readonly #ofUnregistered: UnprocessedEvent[] = []
-  readonly #named = new Map<string, NamedSubscription>()
+  readonly #named = new Map<string, SeenName>()
 
   see(event: PlacedEvent): void {
     if (!event.registered) this.#ofUnregistered.push(unprocessed(event, 'customer_not_found'))
-    const name = nameOf(event)
-    if (name !== undefined) this.#named.set(keyOf(name), name)
+    const { customerId } = event
+    const { externalSubscriptionId, timestampMicros } = event.event
+    if (externalSubscriptionId === null) return
+    const key = keyOf(customerId, externalSubscriptionId)
+    const seen = this.#named.get(key)
+    if (seen === undefined) {
+      const times = { firstMicros: timestampMicros, lastMicros: timestampMicros }
+      this.#named.set(key, { customerId, externalSubscriptionId, ...times })
+    } else if (timestampMicros < seen.firstMicros) seen.firstMicros = timestampMicros
+    else if (timestampMicros > seen.lastMicros) seen.lastMicros = timestampMicros
   }
 
   /** The entries of the events, which were all seen, with those for what metrics could not use. */
@@ -32,36 +41,46 @@ export class UncountedEvents {
   ): Promise<UnprocessedEvent[]> {
     return [
       ...unusable.map(({ event, metricId, reason, details }) => ({ ...unprocessed(event, reason, details), metricId })),
-      ...(await this.#unknownSubscriptions(client, organizationId, events)),
+      ...(await this.#unpaid(client, organizationId, events)),
       ...this.#ofUnregistered,
     ]
   }
 
-  async #unknownSubscriptions(
+  // Events are only looked at again where they name something that did not run all the time between them.
+  async #unpaid(
     client: Statements,
     organizationId: number,
     events: Iterable<PlacedEvent>,
   ): Promise<UnprocessedEvent[]> {
-    const named = [...this.#named.values()]
-    const positions = await findUnknownSubscriptions(client, organizationId, named)
-    const unknown = new Set(named.filter((_, position) => positions.has(position)).map(keyOf))
-    const entries: UnprocessedEvent[] = []
-    if (unknown.size === 0) return entries
-    for (const event of events) {
-      const name = nameOf(event)
-      if (name === undefined || !unknown.has(keyOf(name))) continue
-      const details = { external_subscription_id: name.externalSubscriptionId }
-      entries.push(unprocessed(event, 'subscription_not_found', details))
+    const named = [...this.#named]
+    const seen = named.map(([, name]) => name)
+    const livesOf = await listSubscriptionLives(client, organizationId, seen)
+    const doubtful = new Map<string, readonly SubscriptionLife[]>()
+    for (const [place, [key, times]] of named.entries()) {
+      const lives = livesOf[place] ?? []
+      if (!lives.some((life) => holds(life, times))) doubtful.set(key, lives)
     }
-    return entries
+    return doubtful.size === 0 ? [] : unpaidEntries(events, doubtful)
   }
 }
 
-function nameOf({ customerId, event: { externalSubscriptionId } }: PlacedEvent): NamedSubscription | undefined {
-  return externalSubscriptionId === null ? undefined : { customerId, externalSubscriptionId }
+function unpaidEntries(
+  events: Iterable<PlacedEvent>,
+  livesOf: ReadonlyMap<string, readonly SubscriptionLife[]>,
+): UnprocessedEvent[] {
+  const entries: UnprocessedEvent[] = []
+  for (const event of events) {
+    const { externalSubscriptionId, timestampMicros } = event.event
+    if (externalSubscriptionId === null) continue
+    const lives = livesOf.get(keyOf(event.customerId, externalSubscriptionId))
+    const reason = lives && unpaidReason(lives, timestampMicros)
+    if (reason === undefined) continue
+    entries.push(unprocessed(event, reason, { external_subscription_id: externalSubscriptionId }))
+  }
+  return entries
 }
 
-function keyOf({ customerId, externalSubscriptionId }: NamedSubscription): string {
+function keyOf(customerId: number, externalSubscriptionId: string): string {
   return `${customerId}/${externalSubscriptionId}`
 }
 

@@ -1,4 +1,4 @@
-import { withOrganization } from '../../db/connection.ts'
+import { type Connection, type OrganizationTransaction, withOrganization } from '../../db/connection.ts'
 import {
   deleteAsideEvent,
   deleteResolved,
@@ -8,6 +8,9 @@ import {
   type RetriedEntry,
   type RetryRequest,
 } from '../../db/events/retried-events.ts'
+import { statementsOf } from '../../db/statements.ts'
+import { awaitCounting } from '../../db/usage/counting-lock.ts'
+import { updateUnknownSubscriptions } from '../../db/usage/unprocessed-events.ts'
 import { isUnreachable } from '../../shared/unreachable.ts'
 import { aggregateEvents } from '../aggregate-usage/aggregate-events.ts'
 import type { WorkerContext } from '../context.ts'
@@ -46,18 +49,36 @@ export async function retryUnprocessed(
   return settled
 }
 
-/** Removes the entries of customers who, or whose subscriptions, have appeared. Answers with their number. */
+/**
+ * Removes the entries of customers who, or whose subscriptions, have appeared; what such a subscription does not pay for,
+ * because it does not run at that time, stays with this reason. Answers with the number removed.
+ */
 export async function resolveCustomers(
   { connection }: WorkerContext,
   organizationId: number,
   customerIds: readonly string[],
 ): Promise<number> {
-  for (let settled = 0; ; ) {
-    const removed = await withOrganization(connection, organizationId, (transaction) =>
-      deleteResolvedOfCustomers(transaction, organizationId, { customerIds, limit: PAGE }),
-    )
-    settled += removed
-    if (removed < PAGE) return settled
+  // What is being counted may not have seen them, and would be listed behind the back of this.
+  await awaitCounting(connection, organizationId)
+  const removed = await eachPage(connection, organizationId, (transaction) =>
+    deleteResolvedOfCustomers(transaction, organizationId, { customerIds, limit: PAGE }),
+  )
+  await eachPage(connection, organizationId, (transaction) =>
+    updateUnknownSubscriptions(statementsOf(transaction), organizationId, { customerIds, entryIds: null, limit: PAGE }),
+  )
+  return removed
+}
+
+/** Repeats work that answers with the number of entries it was done for, until they fill no page. Answers with the sum. */
+async function eachPage(
+  connection: Connection,
+  organizationId: number,
+  work: (transaction: OrganizationTransaction) => Promise<number>,
+): Promise<number> {
+  for (let sum = 0; ; ) {
+    const done = await withOrganization(connection, organizationId, work)
+    sum += done
+    if (done < PAGE) return sum
   }
 }
 
@@ -73,9 +94,12 @@ function worksOf(
   const resolvable = idsOf(ofMetrics.get(null) ?? [])
   return [
     () =>
-      withOrganization(connection, organizationId, (transaction) =>
-        deleteResolved(transaction, organizationId, resolvable),
-      ),
+      withOrganization(connection, organizationId, async (transaction) => {
+        const removed = await deleteResolved(transaction, organizationId, resolvable)
+        const unknown = { customerIds: null, entryIds: resolvable, limit: PAGE }
+        await updateUnknownSubscriptions(statementsOf(transaction), organizationId, unknown)
+        return removed
+      }),
     ...[...ofMetrics].flatMap(([metricId, ofMetric]) =>
       metricId === null
         ? []

@@ -2,12 +2,13 @@ import type { UnprocessedReason } from '../../db/schema.ts'
 import { listRebuildingMetrics } from '../../db/usage/rebuild.ts'
 import type { WorkerContext } from '../context.ts'
 import { defineWorker, type JobOutcome } from '../worker-definition.ts'
+import { listAfterEnd } from './list-after-end.ts'
 import { rebuildPage } from './rebuild-page.ts'
 import { resolveCustomers, retryUnprocessed } from './retry-unprocessed.ts'
 
 /**
  * Counts stored events while ingestion goes on: those that were sent before their metric was defined, page by page, and
- * those that could not be counted and are to be tried again. Two jobs at once, so that a long rebuild holds up no retry.
+ * those that could not be counted and are to be tried again. Lists those that an end has cut off. Two jobs at once, so that a long rebuild holds up no retry.
  */
 export const rebuildUsage = defineWorker({
   queue: 'rebuild-usage',
@@ -18,6 +19,9 @@ export const rebuildUsage = defineWorker({
     const { organizationId } = payload
     if (payload.task === 'resolve') {
       return { organizationId, resolved: await resolveCustomers(context, organizationId, payload.customerIds) }
+    }
+    if (payload.task === 'list-after-end') {
+      return { organizationId, listed: await listAfterEnd(context.connection, organizationId, payload.subscriptionIds) }
     }
     const { reason, from, to, ...request } = payload
     const settled = await retryUnprocessed(context, organizationId, {

@@ -29,14 +29,28 @@ const LOOKS: Partial<Record<OutboxTopic, readonly RoutedJob[]>> = {
 // Usage that named one of these before it was there is listed as unprocessed until then.
 const APPEARANCES: ReadonlySet<OutboxTopic> = new Set(['customer.created', 'subscription.created'])
 
+// Usage that was counted may name one of these at a time after the end that it has now.
+const ENDS: ReadonlySet<OutboxTopic> = new Set(['subscription.cancelled'])
+
 /** The jobs that a batch of announcements asks for, each once. */
 export function jobsOf(announcements: readonly Announcement[]): readonly RoutedJob[] {
   const looks = new Set(announcements.flatMap(({ topic }) => LOOKS[topic] ?? []))
-  const appeared = announcements.filter(({ topic }) => APPEARANCES.has(topic))
-  const byOrganization = Map.groupBy(appeared, ({ organizationId }) => organizationId)
-  const resolves = Array.from(byOrganization, ([organizationId, ofOrganization]): RoutedJob => {
-    const customerIds = [...new Set(ofOrganization.map(({ payload }) => String(payload['customer_id'])))]
-    return { queue: 'rebuild-usage', payload: { task: 'resolve', organizationId, customerIds } }
-  })
-  return [...looks, ...resolves]
+  const byOrganization = Map.groupBy(announcements, ({ organizationId }) => organizationId)
+  return [...looks, ...[...byOrganization].flatMap(([organizationId, some]) => listingJobs(organizationId, some))]
+}
+
+function listingJobs(organizationId: number, announcements: readonly Announcement[]): readonly RoutedJob[] {
+  const customerIds = idsOf(announcements, APPEARANCES, 'customer_id')
+  const subscriptionIds = idsOf(announcements, ENDS, 'subscription_id')
+  const resolve: RoutedJob = { queue: 'rebuild-usage', payload: { task: 'resolve', organizationId, customerIds } }
+  const list: RoutedJob = {
+    queue: 'rebuild-usage',
+    payload: { task: 'list-after-end', organizationId, subscriptionIds },
+  }
+  return [...(customerIds.length > 0 ? [resolve] : []), ...(subscriptionIds.length > 0 ? [list] : [])]
+}
+
+function idsOf(announcements: readonly Announcement[], topics: ReadonlySet<OutboxTopic>, name: string): string[] {
+  const named = announcements.filter(({ topic }) => topics.has(topic))
+  return [...new Set(named.map(({ payload }) => String(payload[name])))]
 }

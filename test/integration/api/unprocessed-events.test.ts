@@ -168,7 +168,8 @@ test('customers, subscriptions and metrics that appear later settle what named t
   await client.post('/customers', { external_id: 'eve' })
   await listed(client, '&reason=customer_not_found', 0)
   expect(await names(client, '&reason=subscription_not_found')).toEqual(['detached'])
-  await client.post('/subscriptions', { external_customer_id: 'acme', plan_code: 'p', external_id: 's' })
+  const named = { external_customer_id: 'acme', plan_code: 'p', external_id: 's' }
+  await client.post('/subscriptions', { ...named, started_at: '2026-01-06T00:00:00Z' })
   await listed(client, '&reason=subscription_not_found', 0)
   await client.post('/billable_metrics', { code: 'y', name: 'Y', aggregation: 'count' })
   await listed(client, '&reason=metric_not_found', 0)

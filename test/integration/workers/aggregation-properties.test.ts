@@ -6,6 +6,7 @@ import { type ApiClient, startApi, type TestApi } from '../../support/api.ts'
 import { METRICS } from '../../support/reference-metrics.ts'
 import {
   expectedFaults,
+  expectedUnpaid,
   expectedUsage,
   type MeasuredUsage,
   type ReferenceSubscription,
@@ -235,7 +236,17 @@ async function storedFaults(customers: readonly string[]): Promise<string[]> {
     `select concat_ws(' ', external_id, transaction_id, metric.code, reason) as line
      from unprocessed_events unprocessed join customers using (customer_id)
      left join billable_metrics metric on metric.id = billable_metric_id
-     where external_id = any($1) and reason not in ('customer_not_found', 'subscription_not_found')`,
+     where external_id = any($1) and reason <> 'customer_not_found' and reason not like 'subscription_%'`,
+    [customers],
+  )
+  return rows.map(({ line }) => line).sort()
+}
+
+async function storedUnpaid(customers: readonly string[]): Promise<string[]> {
+  const { rows } = await workers.context.pool.query<{ line: string }>(
+    `select concat_ws(' ', external_id, transaction_id, reason) as line
+     from unprocessed_events join customers using (customer_id)
+     where external_id = any($1) and reason like 'subscription_%'`,
     [customers],
   )
   return rows.map(({ line }) => line).sort()
@@ -258,9 +269,11 @@ test('usage over HTTP and queue is what plain SQL over what was sent says, and s
         }
       }
       await registerAll(true)
+      const known = [...subscriptions]
       const built = builtEvents(usage, customers)
       await send(eventsOf(usage, built), usage.batchSizes)
       await correctAll(usage, built)
+      expect(await storedUnpaid(customers)).toEqual(await expectedUnpaid(sentUsage, customers, known))
       await registerAll(false)
       for (const subscription of subscriptions) {
         expect(await answeredUsage(subscription)).toEqual(await expectedUsage(sentUsage, subscription))
