@@ -1,5 +1,6 @@
-import { CamelCasePlugin, Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
+import { CamelCasePlugin, CompiledQuery, Kysely, PostgresDialect, type Transaction } from 'kysely'
 import { Pool, types } from 'pg'
+import { prepared, preparingPool } from './prepared-statements.ts'
 import type { Database } from './schema.ts'
 
 /** Reads and writes go through one of these two; both run the same query functions. */
@@ -42,7 +43,7 @@ export function createPool({ url, role, max }: { url: string; role: DatabaseRole
 /** The query builder over the pool; rows have camelCase keys, JSON columns keep theirs. */
 export function createConnection(pool: Pool): Connection {
   return new Kysely<Database>({
-    dialect: new PostgresDialect({ pool }),
+    dialect: new PostgresDialect({ pool: preparingPool(pool) }),
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
   })
 }
@@ -57,11 +58,14 @@ export function withOrganization<Result>(
   work: (transaction: OrganizationTransaction) => Promise<Result>,
 ): Promise<Result> {
   return connection.transaction().execute(async (transaction) => {
-    await sql`select set_config('role', 'tabkeeper_app', true),
-                     set_config('tabkeeper.organization_id', ${String(organizationId)}, true)`.execute(transaction)
+    await transaction.executeQuery(CompiledQuery.raw(AS_ORGANIZATION, [String(organizationId)]))
     return await work(transaction)
   })
 }
+
+const AS_ORGANIZATION = prepared(
+  `select set_config('role', 'tabkeeper_app', true), set_config('tabkeeper.organization_id', $1, true)`,
+)
 
 function parseInstant(text: string): Temporal.Instant {
   return Temporal.Instant.from(text.replace(' ', 'T'))

@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { finalizeInvoice } from '../../db/invoices/finalize-invoice.ts'
 import { type Invoice, listInvoices, requireInvoice } from '../../db/invoices/invoices.ts'
-import { requireSubscription } from '../../db/subscriptions/subscriptions.ts'
+import { requireSubscription } from '../../db/subscriptions/require-subscription.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { PAGE_QUERY, pageAnswer, pageRequest } from '../paging.ts'
 import { failures, jsonInteger, ListOf, Uuid } from '../schemas/common.ts'

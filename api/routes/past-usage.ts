@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { type Invoice, listPeriodInvoices } from '../../db/invoices/invoices.ts'
-import { requireSubscription, type Subscription } from '../../db/subscriptions/subscriptions.ts'
+import { requireSubscription } from '../../db/subscriptions/require-subscription.ts'
+import type { Subscription } from '../../db/subscriptions/subscriptions.ts'
 import { inOrganization, type Routes } from '../context.ts'
 import { PAGE_QUERY, pageAnswer, pageRequest } from '../paging.ts'
 import { Cents, failures, jsonInteger, ListOf, Nullable, Output, Time, Uuid } from '../schemas/common.ts'

@@ -1,5 +1,7 @@
+import { sql } from 'kysely'
 import type { OrganizationTransaction } from '../connection.ts'
 import { instantValue } from '../instant.ts'
+import { type PriceOverrideRows, priceOverridesOf, toPriceOverrides } from '../subscriptions/price-overrides.ts'
 import { TERM_COLUMNS } from './billing-terms.ts'
 
 /** A subscription as billing sees it. */
@@ -61,7 +63,7 @@ async function selectBilled(
   subscriptions: readonly { readonly id: string; readonly customerId: number }[],
 ) {
   const customerIds = [...new Set(subscriptions.map(({ customerId }) => customerId))]
-  return await transaction
+  const rows = await transaction
     .selectFrom('subscriptions')
     .innerJoin('planVersions', 'planVersions.id', 'subscriptions.planVersionId')
     .innerJoin('issuers', 'issuers.id', 'subscriptions.issuerId')
@@ -75,6 +77,7 @@ async function selectBilled(
       'subscriptions.issuerId',
       'subscriptions.currency',
       'issuers.gracePeriodSeconds',
+      sql<PriceOverrideRows>`${sql.raw(priceOverridesOf('subscriptions'))}`.as('priceOverrides'),
     ])
     .where('subscriptions.organizationId', '=', organizationId)
     .where('subscriptions.customerId', 'in', customerIds)
@@ -85,4 +88,5 @@ async function selectBilled(
     )
     .orderBy('subscriptions.id')
     .execute()
+  return rows.map((row) => ({ ...row, priceOverrides: toPriceOverrides(row.priceOverrides) }))
 }

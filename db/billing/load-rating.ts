@@ -7,7 +7,6 @@ import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
 import type { FeePeriod } from '../../shared/invoicing/trial-periods.ts'
 import type { PriceOverride } from '../../shared/subscriptions/price-overrides.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { listPriceOverrides } from '../subscriptions/price-overrides.ts'
 import type { UsageSlice } from '../usage/usage-question.ts'
 import { attributableOf, listSiblings, type Sibling } from './attributable-subscriptions.ts'
 import type { BilledSubscription } from './billed-subscriptions.ts'
@@ -20,7 +19,7 @@ import { type AskedQuestion, readAnswers } from './read-answers.ts'
 export interface RatingRequest {
   readonly subscription: Pick<
     BilledSubscription,
-    'id' | 'customerId' | 'externalId' | 'planVersionId' | 'currency' | 'timeZone'
+    'id' | 'customerId' | 'externalId' | 'planVersionId' | 'currency' | 'timeZone' | 'priceOverrides'
   >
   /** The part of a period whose usage is billed. */
   readonly period: BillingPeriod | undefined
@@ -114,7 +113,6 @@ export function ratingsOf({ requests, prices, asked, questions, slices }: Loaded
 
 interface LoadedPrices {
   readonly components: ReadonlyMap<string, readonly PlanComponent[]>
-  readonly overrides: ReadonlyMap<string, ReadonlyMap<string, PriceOverride>>
   readonly siblings: ReadonlyMap<number, readonly Sibling[]>
 }
 
@@ -126,9 +124,7 @@ async function loadPrices(
   const customerIds = [...new Set(requests.map(({ subscription }) => subscription.customerId))]
   const siblings = await listSiblings(transaction, organizationId, customerIds)
   const versions = new Set([...siblings.values()].flat().map((sibling) => sibling.planVersionId))
-  const components = await listPlanComponents(transaction, organizationId, [...versions])
-  const subscriptionIds = requests.map(({ subscription }) => subscription.id)
-  return { components, siblings, overrides: await listPriceOverrides(transaction, organizationId, subscriptionIds) }
+  return { siblings, components: await listPlanComponents(transaction, organizationId, [...versions]) }
 }
 
 interface AskedOfRequest extends AskedComponent {
@@ -180,9 +176,10 @@ function ratingOf(
   }
 }
 
-function componentsOf({ subscription }: RatingRequest, { components, overrides }: LoadedPrices): PlanComponent[] {
+function componentsOf({ subscription }: RatingRequest, { components }: LoadedPrices): PlanComponent[] {
   const planned = components.get(subscription.planVersionId) ?? []
-  return planned.map((one) => withOverride(one, overrides.get(subscription.id)?.get(one.component.id)))
+  const overrides = new Map(subscription.priceOverrides.map((override) => [override.priceComponentId, override]))
+  return planned.map((one) => withOverride(one, overrides.get(one.component.id)))
 }
 
 function withOverride(planned: PlanComponent, override: PriceOverride | undefined): PlanComponent {

@@ -4,10 +4,17 @@ import { parseExactJson } from '../../shared/json/exact-json.ts'
 import { parseModifiers } from '../../shared/plans/charge-modifiers.ts'
 import { type ChargeModel, parseCharge } from '../../shared/pricing/charge-models.ts'
 import type { ChargeModifiers } from '../../shared/pricing/modifiers.ts'
-import { type ChargeFilter, listChargeFilters } from '../catalogue/charge-filters.ts'
-import { COMPONENT_COLUMNS } from '../catalogue/price-components.ts'
+import {
+  CHARGE_FILTERS,
+  type ChargeFilter,
+  type ChargeFilterRows,
+  toChargeFilters,
+} from '../catalogue/charge-filters.ts'
+import type { PriceComponent } from '../catalogue/price-components.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { usageMetricOf } from '../usage/usage-metric.ts'
+import { prepared } from '../prepared-statements.ts'
+import { runPrepared } from '../run-prepared.ts'
+import { type UsageMetricRow, usageMetricOf } from '../usage/usage-metric.ts'
 import type { UsageMetric } from '../usage/usage-question.ts'
 
 /** A price component of a plan version with the rows it comes from. */
@@ -27,39 +34,42 @@ export async function listPlanComponents(
   planVersionIds: readonly string[],
 ): Promise<ReadonlyMap<string, readonly PlanComponent[]>> {
   if (planVersionIds.length === 0) return new Map()
-  const rows = await selectComponents(transaction, organizationId, planVersionIds)
-  const priceIds = rows.filter(({ kind }) => kind === 'usage').map(({ priceId }) => priceId)
-  const filters = await listChargeFilters(transaction, organizationId, priceIds)
-  return new Map(
-    [...Map.groupBy(rows, (row) => row.planVersionId)].map(([version, components]) => [
-      version,
-      components.map((row) => toComponent(row, filters.get(row.priceId) ?? [])),
-    ]),
-  )
+  const rows = await runPrepared<ComponentRow>(transaction, COMPONENTS, [organizationId, planVersionIds])
+  const byVersion = Map.groupBy(rows, (row) => row.planVersionId)
+  return new Map([...byVersion].map(([version, components]) => [version, components.map(toComponent)]))
 }
 
-type ComponentRow = Awaited<ReturnType<typeof selectComponents>>[number]
+const COMPONENTS = prepared(
+  // As text, so that a number in what was written is not read through a double.
+  `select c.plan_version_id, c.id, c.kind, c.name, c.timing, c.billable_metric_id, price.id as price_id, price.charge_model,
+     price.properties::text as properties, price.modifiers::text as modifiers, price.amount_minor,
+     ${CHARGE_FILTERS} as filters,
+     m.code as metric_code, m.name as metric_name, m.event_code, m.field_name, m.expression, m.aggregation, m.recurring,
+     m.rounding_mode, m.rounding_precision, m.percentile, m.generation, m.dimension_keys, m.rebuild_cursor
+   from price_components c
+   join prices price on price.price_component_id = c.id
+   left join billable_metrics m on m.id = c.billable_metric_id
+   where c.organization_id = $1 and c.plan_version_id = any ($2::uuid[])
+   order by c.plan_version_id, c.position`,
+)
 
-async function selectComponents(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  planVersionIds: readonly string[],
-) {
-  return await transaction
-    .selectFrom('priceComponents as c')
-    .innerJoin('prices as price', 'price.priceComponentId', 'c.id')
-    .leftJoin('billableMetrics as m', 'm.id', 'c.billableMetricId')
-    .select(COMPONENT_COLUMNS)
-    .select(['m.name as metricName', 'm.eventCode', 'm.fieldName', 'm.expression', 'm.roundingMode'])
-    .select(['m.roundingPrecision', 'm.percentile', 'm.generation', 'm.rebuildCursor'])
-    .where('c.organizationId', '=', organizationId)
-    .where('c.planVersionId', 'in', [...planVersionIds])
-    .orderBy('c.planVersionId')
-    .orderBy('c.position')
-    .execute()
+interface ComponentRow
+  extends Pick<PriceComponent, 'id' | 'kind' | 'name' | 'timing' | 'billableMetricId' | 'priceId'>,
+    Pick<PriceComponent, 'chargeModel' | 'amountMinor'>,
+    OrNull<Omit<UsageMetricRow, 'id'>> {
+  readonly planVersionId: string
+  readonly properties: string
+  readonly modifiers: string
+  readonly filters: ChargeFilterRows
+  readonly metricCode: string | null
+  readonly metricName: string | null
+  readonly rebuildCursor: number | null
 }
 
-function toComponent(row: ComponentRow, filters: readonly ChargeFilter[]): PlanComponent {
+// A fee has no metric.
+type OrNull<Row> = { readonly [Column in keyof Row]: Row[Column] | null }
+
+function toComponent(row: ComponentRow): PlanComponent {
   const { id, name: displayName, priceId } = row
   if (row.kind === 'rate') {
     assert(row.amountMinor !== null, `rate component ${id} has no amount`)
@@ -81,10 +91,10 @@ function toComponent(row: ComponentRow, filters: readonly ChargeFilter[]): PlanC
       kind: 'usage',
       id,
       displayName,
-      metric: { code: row.billableMetricCode ?? '', name: row.metricName ?? '' },
+      metric: { code: row.metricCode ?? '', name: row.metricName ?? '' },
       charge,
       modifiers: requireModifiers(row),
-      filters: filters.map((filter) => filteredCharge(filter, charge)),
+      filters: toChargeFilters(row.filters).map((filter) => filteredCharge(filter, charge)),
     },
   }
 }

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { ChargeFilterDefinition } from '../../shared/plans/plan-definition.ts'
 import type { OrganizationTransaction } from '../connection.ts'
@@ -6,7 +5,6 @@ import type { OrganizationTransaction } from '../connection.ts'
 /** A part of a charge's usage with prices of its own. */
 export interface ChargeFilter {
   readonly id: string
-  readonly priceId: string
   /** All must match. In the order in which they were written. */
   readonly conditions: readonly ChargeFilterCondition[]
   /** As they were written, for the model of the charge; empty: those of the charge. */
@@ -24,19 +22,42 @@ export interface ChargeFilterCondition {
   readonly matchedValues: readonly string[]
 }
 
-/** The filters of prices, by price, each in the order in which they were written. */
-export async function listChargeFilters(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  priceIds: readonly string[],
-): Promise<ReadonlyMap<string, readonly ChargeFilter[]>> {
-  if (priceIds.length === 0) return new Map()
-  const rows = await selectConditions(transaction, organizationId, priceIds)
-  const entries = [...Map.groupBy(rows, (row) => row.id).values()].flatMap((conditions) => {
-    const [entry] = conditions
-    return entry === undefined ? [] : [toChargeFilter(entry, conditions)]
-  })
-  return Map.groupBy(entries, (entry) => entry.priceId)
+/** The filters of a `price`, each in the order in which they were written, as a column for `toChargeFilters`. */
+export const CHARGE_FILTERS = `(
+  select json_agg(entry order by position)
+  from (
+    select f.position, json_build_object('id', f.id, 'displayName', f.display_name,
+      -- As text, so that a number in it is not read through a double.
+      'properties', f.properties::text,
+      'conditions', json_agg(json_build_object('billableMetricFilterId', filter.id, 'key', filter.key,
+        'writtenValues', condition.written_values, 'allowedValues', filter.allowed_values) order by condition.position)) as entry
+    from charge_filters f
+    join charge_filter_conditions condition on condition.charge_filter_id = f.id
+    join billable_metric_filters filter on filter.id = condition.billable_metric_filter_id
+    where f.price_id = price.id and f.organization_id = price.organization_id
+    group by f.id) entries)`
+
+/** What the column holds; null where a price has no filters. */
+export type ChargeFilterRows = readonly ChargeFilterRow[] | null
+
+interface ChargeFilterRow extends Pick<ChargeFilter, 'id' | 'displayName'> {
+  readonly properties: string
+  readonly conditions: readonly (Omit<ChargeFilterCondition, 'matchedValues'> & {
+    readonly allowedValues: readonly string[]
+  })[]
+}
+
+/** The filters that the column holds. */
+export function toChargeFilters(rows: ChargeFilterRows): readonly ChargeFilter[] {
+  return (rows ?? []).map(({ id, displayName, properties, conditions }) => ({
+    id,
+    displayName,
+    conditions: conditions.map(({ allowedValues, ...condition }) => ({
+      ...condition,
+      matchedValues: condition.writtenValues.length > 0 ? condition.writtenValues : allowedValues,
+    })),
+    properties: parseExactJson(properties) as Record<string, unknown>,
+  }))
 }
 
 /** Writes the filters of prices. */
@@ -74,49 +95,4 @@ export async function insertChargeFilters(
       ),
     )
     .execute()
-}
-
-type ConditionRow = Awaited<ReturnType<typeof selectConditions>>[number]
-
-async function selectConditions(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  priceIds: readonly string[],
-) {
-  return await transaction
-    .selectFrom('chargeFilters as f')
-    .innerJoin('chargeFilterConditions as condition', 'condition.chargeFilterId', 'f.id')
-    .innerJoin('billableMetricFilters as filter', 'filter.id', 'condition.billableMetricFilterId')
-    .select([
-      'f.id',
-      'f.priceId',
-      // As text, so that a number in it is not read through a double.
-      sql<string>`f.properties::text`.as('properties'),
-      'f.displayName',
-      'condition.billableMetricFilterId',
-      'condition.writtenValues',
-      'filter.key',
-      'filter.allowedValues',
-    ])
-    .where('f.organizationId', '=', organizationId)
-    .where('f.priceId', 'in', [...priceIds])
-    .orderBy('f.priceId')
-    .orderBy('f.position')
-    .orderBy('condition.position')
-    .execute()
-}
-
-function toChargeFilter(entry: ConditionRow, conditions: readonly ConditionRow[]): ChargeFilter {
-  return {
-    id: entry.id,
-    priceId: entry.priceId,
-    conditions: conditions.map(({ billableMetricFilterId, key, writtenValues, allowedValues }) => ({
-      billableMetricFilterId,
-      key,
-      writtenValues,
-      matchedValues: writtenValues.length > 0 ? writtenValues : allowedValues,
-    })),
-    properties: parseExactJson(entry.properties) as Record<string, unknown>,
-    displayName: entry.displayName,
-  }
 }

@@ -4,7 +4,13 @@ import type { ComponentDefinition } from '../../shared/plans/plan-definition.ts'
 import type { ChargeModel } from '../../shared/pricing/charge-models.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import type { ComponentKind, Database, Timing } from '../schema.ts'
-import { type ChargeFilter, insertChargeFilters, listChargeFilters } from './charge-filters.ts'
+import {
+  CHARGE_FILTERS,
+  type ChargeFilter,
+  type ChargeFilterRows,
+  insertChargeFilters,
+  toChargeFilters,
+} from './charge-filters.ts'
 
 type PricedMetric = Pick<Selectable<Database['billableMetrics']>, 'aggregation' | 'recurring' | 'dimensionKeys'>
 
@@ -41,14 +47,12 @@ export async function listPriceComponents(
 ): Promise<ReadonlyMap<string, readonly PriceComponent[]>> {
   if (planVersionIds.length === 0) return new Map()
   const rows = await selectComponents(transaction, organizationId, planVersionIds)
-  const priceIds = rows.map((row) => row.priceId)
-  const filters = await listChargeFilters(transaction, organizationId, priceIds)
-  const components = rows.map(({ properties, modifiers, aggregation, recurring, dimensionKeys, ...row }) => ({
+  const components = rows.map(({ properties, modifiers, aggregation, recurring, dimensionKeys, filters, ...row }) => ({
     ...row,
     metric: aggregation && { aggregation, recurring: recurring ?? false, dimensionKeys: dimensionKeys ?? [] },
     properties: parseExactJson(properties) as Record<string, unknown>,
     modifiers: parseExactJson(modifiers) as Record<string, unknown>,
-    filters: filters.get(row.priceId) ?? [],
+    filters: toChargeFilters(filters),
   }))
   return Map.groupBy(components, (component) => component.planVersionId)
 }
@@ -114,26 +118,6 @@ async function insertPrices(
   return new Map(rows.map((row) => [row.priceComponentId, row.id]))
 }
 
-/** A component with its price; for queries over `price_components` c, `prices` price and `billable_metrics` m. */
-export const COMPONENT_COLUMNS = [
-  'c.planVersionId',
-  'c.id',
-  'c.kind',
-  'c.name',
-  'c.timing',
-  'c.billableMetricId',
-  'm.code as billableMetricCode',
-  'm.aggregation',
-  'm.recurring',
-  'm.dimensionKeys',
-  'price.id as priceId',
-  'price.chargeModel',
-  // As text, so that a number in it is not read through a double.
-  sql<string>`price.properties::text`.as('properties'),
-  sql<string>`price.modifiers::text`.as('modifiers'),
-  'price.amountMinor',
-] as const
-
 async function selectComponents(
   transaction: OrganizationTransaction,
   organizationId: number,
@@ -143,8 +127,28 @@ async function selectComponents(
     .selectFrom('priceComponents as c')
     .innerJoin('prices as price', 'price.priceComponentId', 'c.id')
     .leftJoin('billableMetrics as m', 'm.id', 'c.billableMetricId')
-    .select(COMPONENT_COLUMNS)
-    .select(['c.displayName', 'c.createdAt', 'c.updatedAt'])
+    .select([
+      'c.planVersionId',
+      'c.id',
+      'c.kind',
+      'c.name',
+      'c.displayName',
+      'c.timing',
+      'c.billableMetricId',
+      'm.code as billableMetricCode',
+      'm.aggregation',
+      'm.recurring',
+      'm.dimensionKeys',
+      'price.id as priceId',
+      'price.chargeModel',
+      // As text, so that a number in it is not read through a double.
+      sql<string>`price.properties::text`.as('properties'),
+      sql<string>`price.modifiers::text`.as('modifiers'),
+      'price.amountMinor',
+      sql<ChargeFilterRows>`${sql.raw(CHARGE_FILTERS)}`.as('filters'),
+      'c.createdAt',
+      'c.updatedAt',
+    ])
     .where('c.organizationId', '=', organizationId)
     .where('c.planVersionId', 'in', [...planVersionIds])
     .orderBy('c.planVersionId')

@@ -1,11 +1,10 @@
 import { earlierInstant } from '../../shared/calendar/instant-range.ts'
 import { type CancellationTime, cancelSubscription as decide } from '../../shared/subscriptions/cancel-subscription.ts'
-import { organizationNow } from '../clock.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
+import { type FoundSubscription, requireSubscription } from './require-subscription.ts'
 import {
   lockSubscription,
-  requireSubscription,
   type Subscription,
   type SubscriptionChanges,
   updateCancelledSubscription,
@@ -21,8 +20,7 @@ export async function cancelSubscription(
   const { id, customerId } = await requireSubscription(transaction, organizationId, reference)
   await lockSubscription(transaction, organizationId, { id, customerId })
   const subscription = await requireSubscription(transaction, organizationId, id)
-  const now = await organizationNow(transaction, organizationId)
-  await updateCancelledSubscription(transaction, organizationId, subscription, changesOf(subscription, at, now))
+  await updateCancelledSubscription(transaction, organizationId, subscription, changesOf(subscription, at))
   await announce(transaction, {
     organizationId,
     topic: 'subscription.cancelled',
@@ -31,7 +29,8 @@ export async function cancelSubscription(
   return await requireSubscription(transaction, organizationId, id)
 }
 
-function changesOf(subscription: Subscription, at: CancellationTime, now: Temporal.Instant): SubscriptionChanges {
+function changesOf(subscription: FoundSubscription, at: CancellationTime): SubscriptionChanges {
+  const { now } = subscription
   const { kind, endedAt } = decide(subscription, at, now)
   const cancelledAt = subscription.cancelledAt ?? now
   if (kind === 'cancelled') return { status: 'cancelled', endedAt, cancelledAt, nextLifecycleAt: null }

@@ -10,7 +10,8 @@ import { organizationNow } from '../clock.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
 import { insertPriceOverrides } from './price-overrides.ts'
-import { insertSubscription, requireSubscription, type Subscription } from './subscriptions.ts'
+import { requireSubscription } from './require-subscription.ts'
+import { insertSubscription, type Subscription } from './subscriptions.ts'
 import { findTrialEnd, type TrialRequest } from './trial-end.ts'
 
 export interface SubscriptionRequest {

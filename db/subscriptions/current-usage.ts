@@ -5,10 +5,9 @@ import { type RatingInput, rateSubscription } from '../../shared/invoicing/rate-
 import type { RatedLine } from '../../shared/invoicing/rated-line.ts'
 import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 import { type LoadedRating, loadRatings } from '../billing/load-rating.ts'
-import { organizationNow } from '../clock.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { findRebuildProgressOfAny, type RebuildProgress } from '../usage/rebuild-progress.ts'
-import type { Subscription } from './subscriptions.ts'
+import type { FoundSubscription } from './require-subscription.ts'
 
 /** What was used so far in the period that runs now, and what it costs. */
 export interface CurrentUsage {
@@ -27,7 +26,7 @@ export interface CurrentUsage {
 export async function rateCurrentUsage(
   transaction: OrganizationTransaction,
   organizationId: number,
-  subscription: Subscription,
+  subscription: FoundSubscription,
 ): Promise<CurrentUsage> {
   return await rateRunningPeriod(transaction, organizationId, subscription, ({ input }) => input)
 }
@@ -36,10 +35,10 @@ export async function rateCurrentUsage(
 export async function rateRunningPeriod(
   transaction: OrganizationTransaction,
   organizationId: number,
-  subscription: Subscription,
+  subscription: FoundSubscription,
   seenAs: (loaded: LoadedRating, now: Temporal.Instant) => RatingInput,
 ): Promise<CurrentUsage> {
-  const now = await organizationNow(transaction, organizationId)
+  const { now } = subscription
   const period = runningPeriod(subscription)
   if (period === undefined) {
     const totals = invoiceTotals(subscription.currency, [])
@@ -60,7 +59,7 @@ export async function rateRunningPeriod(
   return { now, period, lines, totals: invoiceTotals(subscription.currency, lines), chargeModels, rebuilding }
 }
 
-function runningPeriod(subscription: Subscription): BillingPeriod | undefined {
+function runningPeriod(subscription: FoundSubscription): BillingPeriod | undefined {
   const { currentPeriodStart: start, currentPeriodEnd: end, endedAt, timeZone } = subscription
   if (start === null || end === null) return undefined
   const period = storedPeriod(subscription, { start, end })

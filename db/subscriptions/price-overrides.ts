@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { FilterOverride } from '../../shared/subscriptions/filter-overrides.ts'
 import type { PriceOverride } from '../../shared/subscriptions/price-overrides.ts'
@@ -26,53 +25,36 @@ export async function insertPriceOverrides(
     .execute()
 }
 
-/** The overrides by component, by subscription; without an entry the plan's prices hold. */
-export async function listPriceOverrides(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  subscriptionIds: readonly string[],
-): Promise<ReadonlyMap<string, ReadonlyMap<string, PriceOverride>>> {
-  if (subscriptionIds.length === 0) return new Map()
-  const rows = await selectOverrides(transaction, organizationId, subscriptionIds)
-  const bySubscription = Map.groupBy(rows, (row) => row.subscriptionId)
-  return new Map(
-    [...bySubscription].map(([id, group]) => [
-      id,
-      new Map(group.map((row) => [row.priceComponentId, toOverride(row)])),
-    ]),
-  )
+/** The overrides of a row of `subscriptions`, given by its name in the query, as a column for `toPriceOverrides`. */
+export function priceOverridesOf(subscription: string): string {
+  return `(
+    select json_agg(json_build_object('priceComponentId', price_component_id, 'amountMinor', amount_minor::text,
+      -- As text, so that a number in it is not read through a double.
+      'properties', properties::text, 'modifiers', modifiers::text, 'filters', filters::text, 'displayName', display_name)
+      order by price_component_id)
+    from subscription_price_overrides
+    where subscription_id = ${subscription}.id and organization_id = ${subscription}.organization_id)`
 }
 
-async function selectOverrides(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  subscriptionIds: readonly string[],
-) {
-  return await transaction
-    .selectFrom('subscriptionPriceOverrides')
-    .select(['subscriptionId', 'priceComponentId', 'amountMinor', 'displayName'])
-    // As text, so that a number in it is not read through a double.
-    .select([
-      sql<string | null>`properties::text`.as('properties'),
-      sql<string | null>`modifiers::text`.as('modifiers'),
-      sql<string | null>`filters::text`.as('filters'),
-    ])
-    .where('organizationId', '=', organizationId)
-    .where('subscriptionId', '=', sql<string>`any (${subscriptionIds}::uuid[])`)
-    .orderBy('priceComponentId')
-    .execute()
+/** What the column holds; null where the plan's prices hold. */
+export type PriceOverrideRows = readonly PriceOverrideRow[] | null
+
+interface PriceOverrideRow extends Pick<PriceOverride, 'priceComponentId' | 'displayName'> {
+  readonly amountMinor: string | null
+  readonly properties: string | null
+  readonly modifiers: string | null
+  readonly filters: string | null
 }
 
-function toOverride(row: Awaited<ReturnType<typeof selectOverrides>>[number]): PriceOverride {
-  const { priceComponentId, displayName, amountMinor, properties, modifiers, filters } = row
-  return {
-    priceComponentId,
-    displayName,
+/** The overrides that the column holds, by component. */
+export function toPriceOverrides(rows: PriceOverrideRows): readonly PriceOverride[] {
+  return (rows ?? []).map(({ amountMinor, properties, modifiers, filters, ...row }) => ({
+    ...row,
     amountMinor: amountMinor === null ? null : BigInt(amountMinor),
     properties: readText<Readonly<Record<string, unknown>>>(properties),
     modifiers: readText<Readonly<Record<string, unknown>>>(modifiers),
     filters: readText<readonly FilterOverride[]>(filters),
-  }
+  }))
 }
 
 function textOf(value: unknown): string | null {

@@ -7,7 +7,7 @@ import { decimal, type Exact } from '../../shared/money/decimal.ts'
 import type { LoadedRating } from '../billing/load-rating.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { type CurrentUsage, rateRunningPeriod } from './current-usage.ts'
-import type { Subscription } from './subscriptions.ts'
+import type { FoundSubscription } from './require-subscription.ts'
 
 /**
  * What the running period will have used and cost at its end if it goes on as it began, minimums included. Before any
@@ -16,7 +16,7 @@ import type { Subscription } from './subscriptions.ts'
 export async function rateProjectedUsage(
   transaction: OrganizationTransaction,
   organizationId: number,
-  subscription: Subscription,
+  subscription: FoundSubscription,
 ): Promise<CurrentUsage> {
   return await rateRunningPeriod(transaction, organizationId, subscription, (loaded, now) => ({
     ...loaded.input,

@@ -8,7 +8,7 @@ import type { TrialKind, TrialUsage } from '../../shared/subscriptions/trial.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { Database, SubscriptionStatus } from '../schema.ts'
-import { listPriceOverrides } from './price-overrides.ts'
+import { type PriceOverrideRows, priceOverridesOf, toPriceOverrides } from './price-overrides.ts'
 
 /** A subscription with the names of what it ties together. */
 export type Subscription = Selectable<Database['subscriptions']> & {
@@ -21,7 +21,10 @@ export type Subscription = Selectable<Database['subscriptions']> & {
   readonly priceOverrides: readonly PriceOverride[]
 }
 
-type SubscriptionRow = Omit<Subscription, 'priceOverrides'>
+/** As it is read, overrides still as JSON. */
+export interface SubscriptionRow extends Omit<Subscription, 'priceOverrides'> {
+  readonly priceOverrides: PriceOverrideRows
+}
 
 export interface SubscriptionDefinition extends SubscriptionState {
   readonly customerId: number
@@ -77,46 +80,9 @@ export async function insertSubscription(
   return id
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
-/**
- * The subscription of an id or external id. An external id may have been used again: the live subscription counts,
- * else the one created last. Given a customer, those of others are not found.
- */
-export async function requireSubscription(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  reference: string,
-  { ofCustomer = null }: { ofCustomer?: string | null } = {},
-): Promise<Subscription> {
-  const subscription = await selectSubscriptions(transaction, organizationId)
-    .$if(ofCustomer !== null, (rows) => rows.where('c.externalId', '=', ofCustomer ?? ''))
-    .where((where) =>
-      where.or([
-        where('s.externalId', '=', reference),
-        ...(UUID.test(reference) ? [where('s.id', '=', reference)] : []),
-      ]),
-    )
-    .orderBy(sql`s.id::text = ${reference.toLowerCase()}`, 'desc')
-    .orderBy(sql`s.status in (${sql.join(ENDED_STATUSES)})`)
-    .orderBy('s.id', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  if (subscription === undefined) {
-    throw new AppError('subscription_not_found', `no subscription has the id or external id "${reference}"`)
-  }
-  const [found] = await withPriceOverrides(transaction, organizationId, [subscription])
-  return found as Subscription
-}
-
-async function withPriceOverrides(
-  transaction: OrganizationTransaction,
-  organizationId: number,
-  rows: readonly SubscriptionRow[],
-): Promise<readonly Subscription[]> {
-  const ids = rows.map(({ id }) => id)
-  const overrides = await listPriceOverrides(transaction, organizationId, ids)
-  return rows.map((row) => ({ ...row, priceOverrides: [...(overrides.get(row.id)?.values() ?? [])] }))
+/** The subscription of a row. */
+export function withPriceOverrides({ priceOverrides, ...row }: SubscriptionRow): Subscription {
+  return { ...row, priceOverrides: toPriceOverrides(priceOverrides) }
 }
 
 export interface SubscriptionFilter {
@@ -134,7 +100,7 @@ export async function listSubscriptions(
     .$if(externalCustomerId !== undefined, (rows) => rows.where('c.externalId', '=', externalCustomerId ?? ''))
     .$if(status !== undefined, (rows) => rows.where('s.status', '=', status as SubscriptionStatus))
   const { rows, next } = await newestFirst(query, page, 's.id')
-  return { rows: await withPriceOverrides(transaction, organizationId, rows), next }
+  return { rows: rows.map(withPriceOverrides), next }
 }
 
 type SubscriptionKey = Pick<Subscription, 'id' | 'customerId'>
@@ -214,6 +180,7 @@ function selectSubscriptions(transaction: OrganizationTransaction, organizationI
       'v.billingInterval as interval',
       'v.trialKind',
       'v.trialUsage',
+      sql<PriceOverrideRows>`${sql.raw(priceOverridesOf('s'))}`.as('priceOverrides'),
     ])
     .where('s.organizationId', '=', organizationId)
 }

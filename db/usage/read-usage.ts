@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import {
   bucketOf,
   cutIntoBuckets,
@@ -12,7 +11,8 @@ import { microsOfInstant } from '../../shared/metering/timestamp.ts'
 import { NO_USAGE, type UsagePart } from '../../shared/metering/usage-part.ts'
 import { decimal, type Exact } from '../../shared/money/decimal.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { list } from '../list.ts'
+import { prepared } from '../prepared-statements.ts'
+import { runPrepared } from '../run-prepared.ts'
 import { readDistinctEdges } from './read-distinct-edges.ts'
 import { readEvents } from './read-events.ts'
 import type { UsageQuestion, UsageSlice } from './usage-question.ts'
@@ -105,40 +105,47 @@ async function readRollups(
 ): Promise<UsageSlice[]> {
   if (ranges.length === 0) return []
   const asked = ranges.map((range) => questions[range.position])
-  const { rows } = await sql<RollupRow>`
-    select asked.position, asked.is_after, series.dimensions, sum(rollup.events_count)::text as events_count,
-      sum(rollup.value_sum)::text as value_sum, max(rollup.value_max)::text as value_max,
-      min(rollup.value_min)::text as value_min, sum(rollup.value_time_sum)::text as value_time_sum,
-      max(rollup.latest_at) as latest_at,
-      (array_agg(rollup.latest_arrival order by rollup.latest_at desc, rollup.latest_arrival desc)
-        filter (where rollup.latest_at is not null))[1]::text as latest_arrival,
-      (array_agg(rollup.latest_value order by rollup.latest_at desc, rollup.latest_arrival desc)
-        filter (where rollup.latest_at is not null))[1]::text as latest_value,
-      sum(rollup.distinct_values)::text as distinct_values, sum(rollup.distinct_present)::text as distinct_present,
-      bool_and(series.distinct_exact) as is_exact
-    from unnest(${list(ranges.map((range) => range.position))}::integer[],
-                ${list(ranges.map((range) => range.isAfter))}::boolean[],
-                ${list(asked.map((question) => question?.customerId))}::integer[],
-                ${list(asked.map((question) => question?.metric.id))}::uuid[],
-                ${list(asked.map((question) => question?.metric.generation))}::integer[],
-                ${list(asked.map((question) => question?.externalSubscriptionId))}::text[],
-                ${list(ranges.map((range) => range.level))}::smallint[],
-                ${list(ranges.map((range) => range.from))}::integer[],
-                ${list(ranges.map((range) => range.to))}::integer[])
-      as asked (position, is_after, customer_id, metric_id, generation, external_subscription_id, level, first_bucket, end_bucket)
-    join usage_series series on series.customer_id = asked.customer_id
-      and series.billable_metric_id = asked.metric_id and series.generation = asked.generation
-      and series.external_subscription_id is not distinct from asked.external_subscription_id
-    cross join lateral (
-      select * from usage_rollups
-      where customer_id = series.customer_id and series_id = series.series_id and organization_id = ${organizationId}
-        and level = asked.level and bucket >= asked.first_bucket and bucket < asked.end_bucket
-      -- Looked up by the whole key: otherwise the planner reads all buckets that a series ever had.
-      offset 0) rollup
-    where series.organization_id = ${organizationId}
-    group by asked.position, asked.is_after, series.dimensions`.execute(transaction)
+  const rows = await runPrepared<RollupRow>(transaction, ROLLUPS, [
+    organizationId,
+    ranges.map((range) => range.position),
+    ranges.map((range) => range.isAfter),
+    asked.map((question) => question?.customerId),
+    asked.map((question) => question?.metric.id),
+    asked.map((question) => question?.metric.generation),
+    asked.map((question) => question?.externalSubscriptionId),
+    ranges.map((range) => range.level),
+    ranges.map((range) => range.from),
+    ranges.map((range) => range.to),
+  ])
   return rows.flatMap((row) => sliceOfRow(row, questions[row.position]))
 }
+
+const ROLLUPS = prepared(
+  `select asked.position, asked.is_after, series.dimensions, sum(rollup.events_count)::text as events_count,
+    sum(rollup.value_sum)::text as value_sum, max(rollup.value_max)::text as value_max,
+    min(rollup.value_min)::text as value_min, sum(rollup.value_time_sum)::text as value_time_sum,
+    max(rollup.latest_at) as latest_at,
+    (array_agg(rollup.latest_arrival order by rollup.latest_at desc, rollup.latest_arrival desc)
+      filter (where rollup.latest_at is not null))[1]::text as latest_arrival,
+    (array_agg(rollup.latest_value order by rollup.latest_at desc, rollup.latest_arrival desc)
+      filter (where rollup.latest_at is not null))[1]::text as latest_value,
+    sum(rollup.distinct_values)::text as distinct_values, sum(rollup.distinct_present)::text as distinct_present,
+    bool_and(series.distinct_exact) as is_exact
+  from unnest($2::integer[], $3::boolean[], $4::integer[], $5::uuid[], $6::integer[], $7::text[], $8::smallint[],
+      $9::integer[], $10::integer[])
+    as asked (position, is_after, customer_id, metric_id, generation, external_subscription_id, level, first_bucket, end_bucket)
+  join usage_series series on series.customer_id = asked.customer_id
+    and series.billable_metric_id = asked.metric_id and series.generation = asked.generation
+    and series.external_subscription_id is not distinct from asked.external_subscription_id
+  cross join lateral (
+    select * from usage_rollups
+    where customer_id = series.customer_id and series_id = series.series_id and organization_id = $1
+      and level = asked.level and bucket >= asked.first_bucket and bucket < asked.end_bucket
+    -- Looked up by the whole key: otherwise the planner reads all buckets that a series ever had.
+    offset 0) rollup
+  where series.organization_id = $1
+  group by asked.position, asked.is_after, series.dimensions`,
+)
 
 function sliceOfRow(row: RollupRow, question: UsageQuestion | undefined): UsageSlice[] {
   const { position, dimensions, isAfter, distinctValues, distinctPresent, isExact } = row

@@ -3,7 +3,7 @@ import type { BillableMetric } from '../catalogue/billable-metrics.ts'
 import type { UsageMetric } from './usage-question.ts'
 
 /** The columns that reading usage depends on. */
-type UsageMetricRow = Pick<
+export type UsageMetricRow = Pick<
   BillableMetric,
   Exclude<keyof UsageMetric, 'rounding'> | 'roundingMode' | 'roundingPrecision'
 >

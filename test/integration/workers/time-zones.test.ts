@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { insertBillableMetric } from '../../../db/catalogue/billable-metrics.ts'
 import { requireCustomer, updateCustomer } from '../../../db/catalogue/customers.ts'
-import { requireSubscription } from '../../../db/subscriptions/subscriptions.ts'
+import { requireSubscription } from '../../../db/subscriptions/require-subscription.ts'
 import type { ChargeRequest } from '../../../shared/plans/plan-request.ts'
 import { type BillingFixture, createBillingFixture } from '../../support/billing.ts'
 
