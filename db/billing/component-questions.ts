@@ -1,6 +1,6 @@
 import type { BillingPeriod } from '../../shared/calendar/billing-period.ts'
 import type { InstantRange } from '../../shared/calendar/instant-range.ts'
-import { windowsWithin } from '../../shared/calendar/windows.ts'
+import { type CutWindow, windowsWithin } from '../../shared/calendar/windows.ts'
 import { type AttributableSubscription, attributedRanges } from '../../shared/invoicing/attribution.ts'
 import type { UsageComponent } from '../../shared/invoicing/components.ts'
 import { aggregationOf } from '../../shared/metering/aggregations.ts'
@@ -75,7 +75,7 @@ function asDistinct(questions: readonly ComponentQuestion[]): ComponentQuestion[
 export interface AskedComponent {
   readonly component: UsageComponent
   readonly metric: UsageMetric
-  readonly windows: readonly InstantRange[] | undefined
+  readonly windows: readonly CutWindow[] | undefined
   /** Whether distinct values may be told from counts; else from events. */
   readonly countsDistinct: boolean
 }
@@ -85,7 +85,7 @@ export function windowsOf(
   { modifiers }: UsageComponent,
   period: BillingPeriod,
   timeZone: string,
-): readonly InstantRange[] | undefined {
+): readonly CutWindow[] | undefined {
   return modifiers?.windows && windowsWithin(period, modifiers.windows.size, timeZone)
 }
 

@@ -1,5 +1,5 @@
 import type { BillingPeriod } from '../../shared/calendar/billing-period.ts'
-import type { InstantRange } from '../../shared/calendar/instant-range.ts'
+import type { CutWindow } from '../../shared/calendar/windows.ts'
 import type { ComponentUsage, PortionName, UsageComponent } from '../../shared/invoicing/components.ts'
 import { portionKey, portionKeysOf, portionOf, WHOLE } from '../../shared/invoicing/portions.ts'
 import type { UsageWindow } from '../../shared/metering/aggregation.ts'
@@ -26,7 +26,7 @@ export interface MeasuredTime {
   /** Whose days are counted where units are weighed by the days they were held. */
   readonly timeZone: string
   /** The windows that are priced by themselves; undefined where the period is priced as a whole. */
-  readonly windows: readonly InstantRange[] | undefined
+  readonly windows: readonly CutWindow[] | undefined
   /** Given for a period that still runs: what its windows to come cost without usage is not due yet. */
   readonly asOf: Temporal.Instant | undefined
 }
@@ -80,12 +80,16 @@ function measurePortion(
 function measureWindows(
   metric: UsageMetric,
   slices: readonly AnsweredSlice[],
-  { windows, asOf }: { windows: readonly InstantRange[]; asOf: Temporal.Instant | undefined },
+  { windows, asOf }: { windows: readonly CutWindow[]; asOf: Temporal.Instant | undefined },
 ): PortionUsage {
-  const ranges = windows.map(({ start, end }): UsageWindow => {
-    const [startMicros, endMicros] = [microsOfInstant(start), microsOfInstant(end)]
-    return { startMicros, endMicros, periodMicros: endMicros - startMicros }
-  })
+  // As a mean over a period is one over all of it, however little the subscription has of it.
+  const ranges = windows.map(
+    ({ start, end, whole }): UsageWindow => ({
+      startMicros: microsOfInstant(start),
+      endMicros: microsOfInstant(end),
+      periodMicros: microsOfInstant(whole.end) - microsOfInstant(whole.start),
+    }),
+  )
   const byWindow = Map.groupBy(slices, (slice) => slice.window ?? windowAt(ranges, slice))
   const startsLater = ({ startMicros }: UsageWindow) => asOf !== undefined && startMicros > microsOfInstant(asOf)
   const measured = ranges.flatMap((range, place) => {

@@ -28,16 +28,22 @@ const MOST_WINDOWS_A_DAY: Readonly<Record<WindowSize, number>> = {
   month: 1 / 28,
 }
 
+/** A window, or what a stretch of time has of it. */
+export interface CutWindow extends InstantRange {
+  /** The window without the cut. */
+  readonly whole: InstantRange
+}
+
 /**
  * The windows of a stretch of time, in order: minutes, hours and days of the zone's clock, weeks from Monday, calendar
  * months. The first and the last are cut to the stretch; a day of a clock change has 23 or 25 hours.
  */
-export function windowsWithin({ start, end }: InstantRange, size: WindowSize, timeZone: string): InstantRange[] {
+export function windowsWithin({ start, end }: InstantRange, size: WindowSize, timeZone: string): CutWindow[] {
   const borders = windowBorders({ start, end }, size, timeZone) ?? []
-  return borders.slice(0, -1).map((from, index) => ({
-    start: laterInstant(from, start),
-    end: earlierInstant(borders[index + 1] ?? end, end),
-  }))
+  return borders.slice(0, -1).map((from, index) => {
+    const to = borders[index + 1] ?? end
+    return { start: laterInstant(from, start), end: earlierInstant(to, end), whole: { start: from, end: to } }
+  })
 }
 
 /**

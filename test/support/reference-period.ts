@@ -40,8 +40,8 @@ export function referencePeriod(
       used: Array.from(
         Map.groupBy(events, ({ at }) => microsOf(windowStart(zoned(at), size))),
         ([from, within]) => {
-          const to = Math.min(end, microsOf(zoned(from).add({ [`${size}s`]: 1 })))
-          const span = { start: Math.max(start, from), end: to, wholeMicros: to - Math.max(start, from) }
+          const to = microsOf(zoned(from).add({ [`${size}s`]: 1 }))
+          const span = { start: Math.max(start, from), end: Math.min(end, to), wholeMicros: to - from }
           return { span, events: within }
         },
       ),

@@ -52,6 +52,17 @@ test('windows cover a stretch of time without gap or overlap, in every zone', ()
       const edges = [range.start, ...windows.map((window) => window.end)].map(String)
       expect(windows.map((window) => String(window.start))).toEqual(edges.slice(0, -1))
       expect(edges.at(-1)).toBe(range.end.toString())
+      // Only the first and the last are cut; whole ones leave no gap either.
+      const uncut = windows.map(({ start, end, whole }) => [
+        String(whole.start) === String(start),
+        String(whole.end) === String(end),
+      ])
+      expect(uncut.slice(1).every(([fromStart]) => fromStart)).toBe(true)
+      expect(uncut.slice(0, -1).every(([, toEnd]) => toEnd)).toBe(true)
+      const [first, last] = [windows[0]?.whole, windows.at(-1)?.whole]
+      expect(
+        windowsWithin({ start: first?.start ?? range.end, end: last?.end ?? range.start }, size, timeZone),
+      ).toEqual(windows.map(({ whole }) => ({ ...whole, whole })))
     }),
     { numRuns: 60 },
   )
