@@ -417,6 +417,8 @@ export interface Database {
     subscriptionId: string
     reopenedAt: Instant
     billingFailedAt: NullableInstant
+    /** Whether the next invoice of the subscription bills it, so that it gets no note. */
+    awaitsInvoice: Generated<boolean>
   }
   invoicePaymentStates: OfOrganization & {
     customerId: number

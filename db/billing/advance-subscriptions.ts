@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { DueBill } from '../../shared/invoicing/due-bill.ts'
 import type { OrganizationTransaction } from '../connection.ts'
+import { reconsiderNotes } from './reconsidered-notes.ts'
 
 /** Moves subscriptions on to the period after their bill. */
 export async function advanceSubscriptions(
@@ -26,4 +27,8 @@ export async function advanceSubscriptions(
         time_zone text)
     where subscriptions.id = advance.id and subscriptions.customer_id = advance.customer_id
       and subscriptions.organization_id = ${organizationId}`.execute(transaction)
+  const billedLast = advances.filter(({ next }) => next.nextBillingAt === null)
+  if (billedLast.length === 0) return
+  const subscriptionIds = billedLast.map(({ subscriptionId }) => subscriptionId)
+  await reconsiderNotes(transaction, organizationId, { subscriptionIds })
 }

@@ -3,6 +3,7 @@ import { AppError } from '../../shared/errors.ts'
 import type { LateUsagePolicy } from '../../shared/invoicing/late-usage-policy.ts'
 import { definePlan, defineVersion } from '../../shared/plans/define-plan.ts'
 import type { PlanRequest, PlanTerms } from '../../shared/plans/plan-request.ts'
+import { reconsiderNotes } from '../billing/reconsidered-notes.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { announce } from '../outbox.ts'
 import { requireDimensions } from '../usage/metric-dimensions.ts'
@@ -56,6 +57,7 @@ export async function changePlan(
     await addVersion(transaction, organizationId, { plan: { ...plan, ...named }, terms: changed, published: true })
   }
   await updateNames(transaction, organizationId, plan.id, named)
+  if (named.lateUsage !== plan.lateUsage) await reconsiderNotes(transaction, organizationId, { planId: plan.id })
   await announce(transaction, { organizationId, topic: 'plan.updated', payload: { plan_id: plan.id } })
   return await requirePlan(transaction, organizationId, code)
 }

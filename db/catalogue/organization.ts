@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
 import { assert } from '../../shared/errors.ts'
 import type { LateUsagePolicy } from '../../shared/invoicing/late-usage-policy.ts'
+import { reconsiderNotes } from '../billing/reconsidered-notes.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import type { Database } from '../schema.ts'
 
@@ -38,6 +39,7 @@ export async function updateOrganization(
 ): Promise<void> {
   if (Object.keys(changes).length === 0) return
   await transaction.updateTable('organizations').set(changes).where('organizationId', '=', organizationId).execute()
+  if (changes.lateUsage === 'note') await reconsiderNotes(transaction, organizationId, 'all')
 }
 
 /**

@@ -184,6 +184,32 @@ test('a plan overrides the organization, for running subscriptions as well', asy
   }
 })
 
+test.each(['/organization', '/plans/usage'])(
+  'late usage that waits for its invoice gets a note once %s says so',
+  async (path) => {
+    const client = await afterJanuary(GRADUATED)
+    await client.send([use(30, '2026-01-20T00:00:00Z')])
+    await client.advanceTo('2026-02-10T00:00:00Z')
+    expect(await bills(client)).toHaveLength(1)
+    expect((await client.patch(path, { late_usage: 'note' })).body.late_usage).toBe('note')
+    await client.advanceTo('2026-02-10T01:00:00Z')
+    expect((await bills(client)).slice(1)).toEqual([
+      { kind: 'debit_note', number: 'INV-000002', total: 1200, lines: ['late_usage 30 = 1200'] },
+    ])
+  },
+)
+
+test('late usage that a plan kept from the notes of its organization gets one once the plan says nothing', async () => {
+  const client = await afterJanuary(GRADUATED, { late_usage: 'next_invoice' })
+  await client.patch('/organization', { late_usage: 'note' })
+  await client.send([use(30, '2026-01-20T00:00:00Z')])
+  await client.advanceTo('2026-02-10T00:00:00Z')
+  expect(await bills(client)).toHaveLength(1)
+  await client.patch('/plans/usage', { late_usage: null })
+  await client.advanceTo('2026-02-10T01:00:00Z')
+  expect((await bills(client)).at(-1)).toMatchObject({ kind: 'debit_note', total: 1200 })
+})
+
 test('a subscription that has ended has no next invoice, so it gets notes whatever the policy', async () => {
   const client = await afterJanuary(GRADUATED)
   const ended = await client.post('/subscriptions/acme-usage/cancel', { ended_at: '2026-02-10T00:00:00Z' })
