@@ -1,5 +1,6 @@
 import { AppError } from '../../shared/errors.ts'
 import { DAY } from '../../shared/metering/buckets.ts'
+import { prepared } from '../prepared-statements.ts'
 import type { Statements } from '../statements.ts'
 import type { UsageMonth } from './usage-month.ts'
 
@@ -42,18 +43,23 @@ export async function refuseArchived(
   organizationId: number,
   ranges: readonly ReadRange[],
 ): Promise<void> {
-  const { rows } = await client.query<{ month: UsageMonth }>(
-    `select to_char(archived.month, 'YYYY-MM') as month
-     from archived_usage archived
-     join unnest($2::timestamptz[], $3::timestamptz[]) as read (range_start, range_end)
-       on coalesce(read.range_start, '-infinity') < (archived.month + interval '1 month')::timestamp at time zone 'UTC'
-       and coalesce(read.range_end, 'infinity') > archived.month::timestamp at time zone 'UTC'
-     where archived.organization_id = $1
-     order by 1 limit 1`,
-    [organizationId, ranges.map(({ start }) => start), ranges.map(({ end }) => end)],
-  )
+  const { rows } = await client.query<{ month: UsageMonth }>(ARCHIVED_WITHIN, [
+    organizationId,
+    ranges.map(({ start }) => start),
+    ranges.map(({ end }) => end),
+  ])
   if (rows[0] !== undefined) throw usageArchived(rows[0].month)
 }
+
+const ARCHIVED_WITHIN = prepared(
+  `select to_char(archived.month, 'YYYY-MM') as month
+   from archived_usage archived
+   join unnest($2::timestamptz[], $3::timestamptz[]) as read (range_start, range_end)
+     on coalesce(read.range_start, '-infinity') < (archived.month + interval '1 month')::timestamp at time zone 'UTC'
+     and coalesce(read.range_end, 'infinity') > archived.month::timestamp at time zone 'UTC'
+   where archived.organization_id = $1
+   order by 1 limit 1`,
+)
 
 /**
  * Refuses to count metrics anew that have usage in archived months: it would lose their rollups. Throws `usage_archived`
