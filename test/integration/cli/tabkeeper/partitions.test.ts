@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { listArchiveBlockers } from '../../../../db/archives/archive-blockers.ts'
 import { correctEvent } from '../../../../db/corrections/correct-event.ts'
 import { requireDimensions } from '../../../../db/usage/metric-dimensions.ts'
 import { reportUsage } from '../../../../db/usage/report/report-usage.ts'
@@ -270,6 +271,11 @@ describe('a month stays, and it is said why,', () => {
       exitCode: 4,
       errors: expect.stringContaining('value_not_a_number'),
     })
+    // What nobody pays for is in the rollups, and would keep its month for ever.
+    await fixture.pool.query(`update unprocessed_events set reason = 'subscription_not_running'`)
+    expect(await listArchiveBlockers(fixture.pool, '2026-01')).not.toContainEqual(
+      expect.stringContaining('not processed'),
+    )
     await fixture.pool.query('delete from unprocessed_events')
   })
 
