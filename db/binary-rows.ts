@@ -1,9 +1,9 @@
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1')
 const HEADER = Buffer.concat([SIGNATURE, Buffer.alloc(8)])
 
-// What is held at first; a little more than a chunk, so that one rarely has to grow.
-const FIRST_BYTES = 73_728
 const MOST_BYTES_PER_UNIT = 3
+const END_OF_ROWS = 0xffff
+const NO_BYTES = Buffer.alloc(0)
 // Microseconds from 1970 to 2000, where Postgres begins to count.
 const POSTGRES_EPOCH_MICROS = 946_684_800_000_000
 const TWO_TO_32 = 2 ** 32
@@ -14,11 +14,13 @@ const TWO_TO_32 = 2 ** 32
  * is declared.
  */
 export class BinaryRows {
-  #buffer = Buffer.allocUnsafe(FIRST_BYTES)
+  readonly #firstBytes: number
+  #buffer = NO_BYTES
   #length = 0
 
-  constructor() {
-    this.#length = HEADER.copy(this.#buffer)
+  /** Holds `firstBytes` at first, and grows as far as it has to. */
+  constructor(firstBytes: number) {
+    this.#firstBytes = firstBytes
   }
 
   /** Bytes that are not taken yet. */
@@ -29,20 +31,81 @@ export class BinaryRows {
   /** What was written since the last time; it is the caller's from now on. */
   take(): Buffer {
     const taken = this.#buffer.subarray(0, this.#length)
-    this.#buffer = Buffer.allocUnsafe(FIRST_BYTES)
+    this.#buffer = NO_BYTES
     this.#length = 0
     return taken
   }
 
+  /** Before the first row. */
+  begin(): this {
+    return this.copy(HEADER, 0, HEADER.length)
+  }
+
   row(fields: number): this {
-    this.#reserve(2)
-    this.#length = this.#buffer.writeInt16BE(fields, this.#length)
-    return this
+    return this.uint16(fields)
   }
 
   /** After the last row. */
   end(): void {
-    this.row(-1)
+    this.uint16(END_OF_ROWS)
+  }
+
+  /** Bytes that were written before, as they are: any number of fields. */
+  copy(source: Buffer, start: number, end: number): this {
+    this.#reserve(end - start)
+    source.copy(this.#buffer, this.#length, start, end)
+    this.#length += end - start
+    return this
+  }
+
+  uint8(value: number): this {
+    this.#reserve(1)
+    this.#length = this.#buffer.writeUInt8(value, this.#length)
+    return this
+  }
+
+  uint16(value: number): this {
+    this.#reserve(2)
+    this.#length = this.#buffer.writeUInt16BE(value, this.#length)
+    return this
+  }
+
+  uint32(value: number): this {
+    this.#reserve(4)
+    this.#length = this.#buffer.writeUInt32BE(value, this.#length)
+    return this
+  }
+
+  double(value: number): this {
+    this.#reserve(8)
+    this.#length = this.#buffer.writeDoubleBE(value, this.#length)
+    return this
+  }
+
+  /** A number in the place of one that was written before and not taken yet. */
+  replaceUint16(value: number, at: number): void {
+    this.#buffer.writeUInt16BE(value, at)
+  }
+
+  replaceUint32(value: number, at: number): void {
+    this.#buffer.writeUInt32BE(value, at)
+  }
+
+  /** Text of at most 65,535 bytes, after their number; no field. */
+  shortText(text: string): this {
+    this.#reserve(2 + text.length * MOST_BYTES_PER_UNIT)
+    const bytes = this.#buffer.write(text, this.#length + 2)
+    this.#buffer.writeUInt16BE(bytes, this.#length)
+    this.#length += 2 + bytes
+    return this
+  }
+
+  /** A field of as many bytes as the text has characters, none of them above 255. */
+  bytes(latin1: string): this {
+    this.#reserve(4 + latin1.length)
+    this.#buffer.writeInt32BE(latin1.length, this.#length)
+    this.#length += 4 + this.#buffer.write(latin1, this.#length + 4, 'latin1')
+    return this
   }
 
   null(): this {
@@ -117,11 +180,29 @@ export class BinaryRows {
 
   #reserve(bytes: number): void {
     if (this.#length + bytes <= this.#buffer.length) return
-    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + bytes))
+    const larger = Buffer.allocUnsafe(Math.max(this.#firstBytes, this.#buffer.length * 2, this.#length + bytes))
     this.#buffer.copy(larger, 0, 0, this.#length)
     this.#buffer = larger
   }
 }
+
+/** Microseconds since 1970 of the value of a `timestamptz`, as `timestamp` writes it behind its length. */
+export function readTimestamp(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at) * TWO_TO_32 + bytes.readUInt32BE(at + 4) + POSTGRES_EPOCH_MICROS
+}
+
+/** Plain decimal digits of the value of a `numeric`, as `numeric` writes it behind its length. */
+export function readNumeric(bytes: Buffer, at: number): string {
+  const [count, weight, sign, scale] = [0, 2, 4, 6].map((offset) => bytes.readInt16BE(at + offset)) as Numeric
+  const groups = Array.from({ length: count }, (_, group) => bytes.readInt16BE(at + 8 + 2 * group))
+  const digits = groups.map((group) => String(group).padStart(DIGITS_PER_GROUP, '0')).join('')
+  const wholeDigits = (weight + 1) * DIGITS_PER_GROUP
+  const whole = digits.slice(0, wholeDigits).replace(/^0+(?=\d)/, '')
+  const fraction = digits.slice(wholeDigits, wholeDigits + scale)
+  return `${sign === NEGATIVE ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`
+}
+
+type Numeric = [count: number, weight: number, sign: number, scale: number]
 
 const NEGATIVE = 0x4000
 const DIGITS_PER_GROUP = 4

@@ -5,6 +5,8 @@ import { from as copyFrom } from 'pg-copy-streams'
 import { BinaryRows } from './binary-rows.ts'
 
 const CHUNK_BYTES = 65_536
+// A little more than a chunk, so that what is held rarely has to grow.
+const HELD_BYTES = CHUNK_BYTES + 8_192
 
 /**
  * Writes rows by binary COPY, the fastest way in: the server takes values as they are instead of reading text. `target`
@@ -23,7 +25,7 @@ export async function copyRows<Row>(
 
 // While the server reads one chunk, the next is written, and no more than that is held.
 function* chunksOf<Row>(rows: Iterable<Row>, write: (row: Row, to: BinaryRows) => void): Generator<Buffer> {
-  const written = new BinaryRows()
+  const written = new BinaryRows(HELD_BYTES).begin()
   for (const row of rows) {
     write(row, written)
     if (written.length >= CHUNK_BYTES) yield written.take()

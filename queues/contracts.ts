@@ -22,7 +22,7 @@ const Ids = Type.Array(Type.String({ format: 'uuid' }), { minItems: 1, maxItems:
 
 /** The one list of queues: name, payload, retries, partitions. A worker of the same name takes each. */
 export const QUEUES = {
-  /** Events of one organization: zstd-compressed JSON text of `UsageEvent[]`, base64. */
+  /** Events of one organization: their records, compressed with zstd, base64. */
   'aggregate-usage': contract({
     payload: Type.Object({
       organizationId: OrganizationId,

@@ -1,21 +1,16 @@
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdDecompressSync } from 'node:zlib'
-import { parseExactJson } from '../shared/json/exact-json.ts'
-import type { UsageEvent } from '../shared/metering/usage-event.ts'
 
 const compress = promisify(zstdCompress)
 
-/**
- * Events as one compressed string: a queue stores and moves a string many times cheaper than an object. They come as
- * JSON texts of `UsageEvent[]`, none of them empty.
- */
-export async function packUsageEvents(lists: readonly string[]): Promise<string> {
-  const list = lists.length === 1 ? (lists[0] as string) : `[${lists.map((text) => text.slice(1, -1)).join(',')}]`
+/** Bytes as one compressed string: a queue stores and moves a string many times cheaper than anything else. */
+export async function packUsage(lists: readonly Buffer[]): Promise<string> {
+  const list = lists.length === 1 ? (lists[0] as Buffer) : Buffer.concat(lists)
   const packed = await compress(list, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
   return packed.toString('base64')
 }
 
-/** The inverse of `packUsageEvents`; numbers keep the text that was sent. */
-export function unpackUsageEvents(packed: string): UsageEvent[] {
-  return parseExactJson(zstdDecompressSync(Buffer.from(packed, 'base64')).toString()) as UsageEvent[]
+/** The inverse of `packUsage`: the lists one after the other. */
+export function unpackUsage(packed: string): Buffer {
+  return zstdDecompressSync(Buffer.from(packed, 'base64'))
 }

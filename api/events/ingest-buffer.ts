@@ -1,5 +1,6 @@
+import { eventRecords } from '../../db/usage/event-records.ts'
 import type { Payload } from '../../queues/contracts.ts'
-import { packUsageEvents } from '../../queues/usage-payload.ts'
+import { packUsage } from '../../queues/usage-payload.ts'
 import { AppError } from '../../shared/errors.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
@@ -9,14 +10,14 @@ import type { Receipt } from './organization-clock.ts'
 export interface IngestLimits {
   /** A job is sent at the latest when it holds this many events; one request is never divided. */
   readonly maxEventsPerJob: number
-  /** Nor when it holds this many bytes of JSON. */
+  /** Nor when it holds this many bytes. */
   readonly maxBytesPerJob: number
   /** Jobs of one organization that are on their way to the queue at once. */
   readonly maxAddsInFlight: number
   /** A group of fewer events than this gathers for `gatherMs` after the last job of its organization was sent. */
   readonly fewEvents: number
   readonly gatherMs: number
-  /** Bytes of JSON that are not durable yet, over all organizations; more are refused. One request is always taken. */
+  /** Bytes that are not durable yet, over all organizations; more are refused. One request is always taken. */
   readonly maxHeldBytes: number
   /** After this long without durability, the requests of a job are refused. */
   readonly timeoutMs: number
@@ -39,8 +40,8 @@ const HELD_RETRY_AFTER_SECONDS = 1
 /** The events of some requests on their way into one job. */
 interface Group {
   readonly receipt: Receipt
-  /** One JSON text per request: a fraction of the memory that the events take as objects. */
-  readonly lists: string[]
+  /** The records of each request: a fraction of the memory that the events take as objects. */
+  readonly lists: Buffer[]
   count: number
   bytes: number
   readonly settled: PromiseWithResolvers<void>
@@ -79,14 +80,14 @@ export class IngestBuffer {
    * because an event counts once.
    */
   add(organizationId: number, receipt: Receipt, events: readonly UsageEvent[]): Promise<void> {
-    const list = JSON.stringify(events)
-    const bytes = Buffer.byteLength(list)
+    const records = eventRecords(events)
+    const bytes = records.length
     if (this.#heldBytes > 0 && this.#heldBytes + bytes > this.#limits.maxHeldBytes) {
       throw ingestOverloaded('too many events wait for the queue to confirm them', HELD_RETRY_AFTER_SECONDS)
     }
     const lane = this.#lane(organizationId)
     const group = this.#openGroup(organizationId, lane, receipt, { count: events.length, bytes })
-    group.lists.push(list)
+    group.lists.push(records)
     group.count += events.length
     group.bytes += bytes
     this.#heldBytes += bytes
@@ -182,7 +183,7 @@ export class IngestBuffer {
 
   async #send(organizationId: number, lane: Lane, group: Group): Promise<void> {
     try {
-      const events = await packUsageEvents(group.lists)
+      const events = await packUsage(group.lists)
       const receivedAt = isoOfMicros(group.receipt.micros)
       await this.#addJob({ organizationId, receivedAt, count: group.count, events })
       this.#settle(group)

@@ -1,6 +1,6 @@
 import { type CountedMetric, dimensionsText } from '../../shared/metering/count-event.ts'
 import { type SeriesIdentity, seriesOf } from './series.ts'
-import type { StoredUsageEvent } from './usage-events.ts'
+import type { CountableEvent } from './usage-events.ts'
 
 /** A series that a batch adds to; there is one object for each. */
 export interface SeriesOfBatch extends SeriesIdentity {
@@ -12,7 +12,7 @@ export interface SeriesOfBatch extends SeriesIdentity {
 export class BatchSeries {
   readonly #ofMetric = new Map<string, Map<number, Map<string, SeriesOfBatch>>>()
 
-  of(stored: StoredUsageEvent, metric: CountedMetric): SeriesOfBatch {
+  of(stored: CountableEvent, metric: CountedMetric): SeriesOfBatch {
     const { customerId, event } = stored
     const ofCustomer = this.#ofMetric.getOrInsertComputed(metric.id, () => new Map())
     const series = ofCustomer.getOrInsertComputed(customerId, () => new Map<string, SeriesOfBatch>())

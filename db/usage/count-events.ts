@@ -1,6 +1,7 @@
 import { assert } from '../../shared/errors.ts'
 import {
   type CountedEvent,
+  type CountedFields,
   type CountedMetric,
   countEvent,
   storedParts,
@@ -8,7 +9,6 @@ import {
 } from '../../shared/metering/count-event.ts'
 import { type RollupContribution, RollupDeltas } from '../../shared/metering/rollup.ts'
 import { distinctValueHash, isRemoval } from '../../shared/metering/unique-count.ts'
-import type { UsageEvent } from '../../shared/metering/usage-event.ts'
 import type { Statements } from '../statements.ts'
 import { BatchSeries, type SeriesOfBatch } from './batch-series.ts'
 import { applySightings, type Sighting } from './distinct-values.ts'
@@ -16,7 +16,7 @@ import type { KnownSeries } from './known-series.ts'
 import type { RefusedUsage } from './refused-usage.ts'
 import { mergeRollups } from './rollups.ts'
 import { requireSeries } from './series.ts'
-import type { StoredUsageEvent } from './usage-events.ts'
+import type { CountableEvent, StoredUsageEvent } from './usage-events.ts'
 
 /** What an event could not be counted for, with the event. */
 export interface Unusable<Event> extends UnusableEvent {
@@ -24,8 +24,12 @@ export interface Unusable<Event> extends UnusableEvent {
 }
 
 /** What an event added to a metric when it was counted. */
-export interface CountedContribution {
+export interface CountedContribution extends Counted {
   readonly event: StoredUsageEvent
+}
+
+interface Counted {
+  readonly event: CountableEvent
   readonly metric: CountedMetric
   readonly value: string
 }
@@ -41,7 +45,7 @@ interface Counting<Event> {
  * Counts events for the metrics that read them and adds them to the rollups. What is withdrawn leaves their counts and
  * sums with the same locks; `restoreExtremes` does the rest. Answers with what was unusable.
  */
-export async function countEvents<Event extends StoredUsageEvent>(
+export async function countEvents<Event extends CountableEvent>(
   client: Statements,
   organizationId: number,
   { events, metrics, refused, withdrawn = [] }: Counting<Event>,
@@ -57,7 +61,7 @@ export async function countEvents<Event extends StoredUsageEvent>(
  * What events add to the rollups of the metrics that read them. It is the caller's matter that every event is counted
  * once. What is unusable, or refused by a metric, is listed and not counted.
  */
-export class UsageCounts<Event extends StoredUsageEvent> {
+export class UsageCounts<Event extends CountableEvent> {
   readonly #metrics: ReadonlyMap<string, readonly CountedMetric[]>
   readonly #refused: RefusedUsage<Event> | undefined
   readonly #series = new BatchSeries()
@@ -124,7 +128,7 @@ interface SeenValue extends Omit<Sighting, 'seriesId'> {
   readonly series: SeriesOfBatch
 }
 
-function seenValue(series: SeriesOfBatch, { customerId, arrival, event }: StoredUsageEvent, value: string): SeenValue {
+function seenValue(series: SeriesOfBatch, { customerId, arrival, event }: CountableEvent, value: string): SeenValue {
   return {
     series,
     customerId,
@@ -136,7 +140,7 @@ function seenValue(series: SeriesOfBatch, { customerId, arrival, event }: Stored
 }
 
 function countOpen(
-  event: UsageEvent,
+  event: CountedFields,
   metrics: readonly CountedMetric[],
   refusing: ReadonlySet<string>,
 ): Pick<CountedEvent, 'contributions' | 'unusable'> {
@@ -149,7 +153,7 @@ function countOpen(
 const NOTHING: CountedEvent = { contributions: [], unusable: [] }
 
 /** What an event adds to the rollups of a metric that counts it. */
-export function rollupContributionOf({ event, metric, value }: CountedContribution): RollupContribution {
+export function rollupContributionOf({ event, metric, value }: Counted): RollupContribution {
   return {
     timestampMicros: event.event.timestampMicros,
     arrival: event.arrival,

@@ -1,6 +1,6 @@
-import type { StoredUsageEvent } from './usage-events.ts'
+import type { CountableEvent } from './usage-events.ts'
 
-type Timed = Pick<StoredUsageEvent, 'customerId' | 'event'>
+type Timed = Pick<CountableEvent, 'customerId' | 'event'>
 
 /** The earliest time of the events of each customer, in microseconds since the epoch. */
 export function earliestMicros(events: readonly Timed[]): ReadonlyMap<number, number> {

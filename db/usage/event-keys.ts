@@ -3,53 +3,50 @@ import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import { copyRows } from '../copy.ts'
 import { plainArray } from '../plain-array.ts'
 import type { Statements } from '../statements.ts'
+import { type EventRecords, IDENTITY_COLUMNS, IDENTITY_FIELDS } from './event-records.ts'
 
-/** The identity of an event and the hash of its content. */
-export interface EventKey {
-  readonly customerId: number
-  /** 32 hexadecimal digits. */
-  readonly eventKey: string
-  readonly contentHash: bigint
-  /** When the event was, in microseconds since the epoch: where its row is found. */
-  readonly timestampMicros: number
+/** Events whose identities are claimed: their records, and their customers by their place. */
+export interface IdentifiedEvents {
+  readonly records: EventRecords
+  customerId(place: number): number
 }
 
 const UNIQUE_VIOLATION = '23505'
 
 /**
- * Claims the identities of events, each of which is given once. Answers those that were claimed before and must not count
- * again. Keys must be sorted, so that two transactions never wait for each other in a circle.
+ * Claims the identities of the events at the places, each of which is there once. Answers with the places of those that
+ * were claimed before and must not count again. Places must be sorted by customer and key, so that two transactions never
+ * wait for each other in a circle.
  */
-export async function claimEventKeys<Key extends EventKey>(
+export async function claimEventKeys(
   client: PoolClient,
   organizationId: number,
-  keys: readonly Key[],
-): Promise<readonly Key[]> {
+  { events, places }: Claim,
+): Promise<readonly number[]> {
   // Almost always all are new, and COPY costs half of an insert that expects conflicts.
-  if (await copyKeys(client, organizationId, keys)) return []
-  const claimed = await findClaimed(client, organizationId, keys)
-  const unclaimed = keys.filter((_, position) => !claimed.has(position))
-  if (await copyKeys(client, organizationId, unclaimed)) return keys.filter((_, position) => claimed.has(position))
+  if (await copyKeys(client, organizationId, { events, places })) return []
+  const claimed = await findClaimed(client, organizationId, { events, places })
+  const unclaimed = places.filter((place) => !claimed.has(place))
+  if (await copyKeys(client, organizationId, { events, places: unclaimed })) return [...claimed]
   // Another transaction has claimed some of them meanwhile.
-  return await claimWithConflicts(client, organizationId, keys)
+  return await claimWithConflicts(client, organizationId, { events, places })
+}
+
+interface Claim {
+  readonly events: IdentifiedEvents
+  readonly places: readonly number[]
 }
 
 /** Answers whether all were new; otherwise none is written. */
-async function copyKeys(client: PoolClient, organizationId: number, keys: readonly EventKey[]): Promise<boolean> {
+async function copyKeys(client: PoolClient, organizationId: number, { events, places }: Claim): Promise<boolean> {
+  const { records } = events
   await client.query('savepoint claim_event_keys')
   try {
-    await copyRows(
-      client,
-      'event_keys (customer_id, event_key, organization_id, content_hash, "timestamp")',
-      keys,
-      ({ customerId, eventKey, contentHash, timestampMicros }, to) =>
-        to
-          .row(5)
-          .integer(customerId)
-          .uuid(eventKey)
-          .integer(organizationId)
-          .bigint(contentHash)
-          .timestamp(timestampMicros),
+    await copyRows(client, `event_keys (${IDENTITY_COLUMNS}, customer_id, organization_id)`, places, (place, to) =>
+      records
+        .copyIdentity(place, to.row(IDENTITY_FIELDS + 2))
+        .integer(events.customerId(place))
+        .integer(organizationId),
     )
     await client.query('release savepoint claim_event_keys')
     return true
@@ -60,13 +57,12 @@ async function copyKeys(client: PoolClient, organizationId: number, keys: readon
   }
 }
 
-/** Which keys are claimed already, by position. */
+/** The places of those that are claimed already. */
 async function findClaimed(
   client: PoolClient,
   organizationId: number,
-  keys: readonly EventKey[],
+  { events, places }: Claim,
 ): Promise<ReadonlySet<number>> {
-  const [customerIds, eventKeys] = columnsOf(keys)
   // One by one, by `offset 0`: while statistics are young, the planner would join with the whole table.
   const { rows } = await client.query<{ position: string }>(
     `select asked.position
@@ -75,16 +71,17 @@ async function findClaimed(
        select from event_keys
        where organization_id = $1 and customer_id = asked.customer_id and event_key = asked.event_key
        offset 0)`,
-    [organizationId, customerIds, eventKeys],
+    [organizationId, ...keyColumns(events, places)],
   )
-  return new Set(rows.map((row) => Number(row.position) - 1))
+  return new Set(rows.map((row) => places[Number(row.position) - 1] as number))
 }
 
-async function claimWithConflicts<Key extends EventKey>(
+async function claimWithConflicts(
   client: PoolClient,
   organizationId: number,
-  keys: readonly Key[],
-): Promise<readonly Key[]> {
+  { events, places }: Claim,
+): Promise<readonly number[]> {
+  const { records } = events
   const { rows } = await client.query<{ customer_id: number; event_key: string }>(
     `insert into event_keys (customer_id, event_key, organization_id, content_hash, "timestamp")
      select customer_id, event_key, $1, content_hash, at
@@ -93,19 +90,24 @@ async function claimWithConflicts<Key extends EventKey>(
      order by customer_id, event_key
      on conflict do nothing
      returning customer_id, event_key`,
-    [organizationId, ...columnsOf(keys), keys.map((key) => isoOfMicros(key.timestampMicros))],
+    [
+      organizationId,
+      ...keyColumns(events, places),
+      plainArray(places.map((place) => records.contentHash(place))),
+      places.map((place) => isoOfMicros(records.timestampMicros(place))),
+    ],
   )
   const claimed = new Set(rows.map((row) => `${row.customer_id}/${row.event_key.replaceAll('-', '')}`))
-  return keys.filter(({ customerId, eventKey }) => !claimed.has(`${customerId}/${eventKey}`))
+  return places.filter((place) => !claimed.has(`${events.customerId(place)}/${records.eventKey(place)}`))
 }
 
-/** Of keys that were claimed before: those whose first event had another content, by position. */
+/** Of events whose keys were claimed before, the places of those whose first event had another content. */
 export async function findContentConflicts(
   client: Statements,
   organizationId: number,
-  keys: readonly EventKey[],
-): Promise<ReadonlySet<number>> {
-  if (keys.length === 0) return new Set()
+  { events, places }: Claim,
+): Promise<readonly number[]> {
+  if (places.length === 0) return []
   const { rows } = await client.query<{ position: string }>(
     `select resent.position
      from unnest($2::integer[], $3::uuid[], $4::bigint[]) with ordinality
@@ -115,15 +117,18 @@ export async function findContentConflicts(
        where organization_id = $1 and customer_id = resent.customer_id and event_key = resent.event_key
        offset 0) first
      where first.content_hash <> resent.content_hash`,
-    [organizationId, ...columnsOf(keys)],
+    [
+      organizationId,
+      ...keyColumns(events, places),
+      plainArray(places.map((place) => events.records.contentHash(place))),
+    ],
   )
-  return new Set(rows.map((row) => Number(row.position) - 1))
+  return rows.map((row) => places[Number(row.position) - 1] as number)
 }
 
-function columnsOf(keys: readonly EventKey[]): [string, string, string] {
+function keyColumns(events: IdentifiedEvents, places: readonly number[]): [string, string] {
   return [
-    plainArray(keys.map((key) => key.customerId)),
-    plainArray(keys.map((key) => key.eventKey)),
-    plainArray(keys.map((key) => key.contentHash)),
+    plainArray(places.map((place) => events.customerId(place))),
+    plainArray(places.map((place) => events.records.eventKey(place))),
   ]
 }

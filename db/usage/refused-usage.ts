@@ -1,7 +1,7 @@
 import type { CountedMetric } from '../../shared/metering/count-event.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import type { Statements } from '../statements.ts'
-import type { StoredUsageEvent } from './usage-events.ts'
+import type { CountableEvent } from './usage-events.ts'
 
 /** The metrics that refuse an event because all periods that could bill it are closed, by the event. */
 export type RefusedUsage<Event> = ReadonlyMap<Event, ReadonlySet<string>>
@@ -21,7 +21,7 @@ export async function refusesLateUsage(client: Statements, organizationId: numbe
  * them refuses late usage and has a final invoice of the event's period. What becomes final only now is not refused; it is
  * found by comparison and billed by the next invoice.
  */
-export async function findRefusedUsage<Event extends StoredUsageEvent>(
+export async function findRefusedUsage<Event extends CountableEvent>(
   client: Statements,
   organizationId: number,
   { events, metrics }: { events: readonly Event[]; metrics: ReadonlyMap<string, readonly CountedMetric[]> },

@@ -1,7 +1,7 @@
 import { assert } from '../../shared/errors.ts'
 import { type CountedMetric, dimensionsOf } from '../../shared/metering/count-event.ts'
 import type { Statements } from '../statements.ts'
-import type { StoredUsageEvent } from './usage-events.ts'
+import type { CountableEvent } from './usage-events.ts'
 
 /** What a series is told apart by. */
 export interface SeriesIdentity {
@@ -13,7 +13,7 @@ export interface SeriesIdentity {
 }
 
 /** The series that an event adds to for a metric. */
-export function seriesOf({ customerId, event }: StoredUsageEvent, metric: CountedMetric): SeriesIdentity {
+export function seriesOf({ customerId, event }: CountableEvent, metric: CountedMetric): SeriesIdentity {
   return {
     customerId,
     metricId: metric.id,

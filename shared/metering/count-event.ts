@@ -14,6 +14,9 @@ export interface CountedMetric extends ReadDefinition {
   readonly dimensionKeys: readonly string[]
 }
 
+/** What counting reads of an event. */
+export type CountedFields = Pick<UsageEvent, 'code' | 'externalSubscriptionId' | 'timestampMicros' | 'properties'>
+
 /** What a rollup of the metric keeps beside count and sum. */
 export function storedParts(metric: CountedMetric): readonly StoredPart[] {
   const aggregation = aggregationOf(metric.aggregation)
@@ -66,7 +69,7 @@ export interface UnusableEvent {
 }
 
 /** Counts one event for the metrics of its code; an event may count for one metric and be unusable for another. */
-export function countEvent(event: UsageEvent, metricsOfCode: readonly CountedMetric[]): CountedEvent {
+export function countEvent(event: CountedFields, metricsOfCode: readonly CountedMetric[]): CountedEvent {
   if (metricsOfCode.length === 0) {
     return {
       contributions: [],

@@ -10,58 +10,62 @@ import { ensureUsagePartitions, monthsOfMicros } from '../../db/usage/partitions
 import { findRefusedUsage } from '../../db/usage/refused-usage.ts'
 import { insertUnprocessedEvents } from '../../db/usage/unprocessed-events.ts'
 import { insertUsageEvents } from '../../db/usage/usage-events.ts'
-import { type Identities, identify, type PlacedKey, separateDuplicates } from './identify.ts'
-import { eventsAt, type PlacedEvent, type PlacedEvents } from './placed-events.ts'
+import { type Origins, originsOf } from './origins.ts'
+import { type PlacedEvent, PlacedEvents } from './placed-events.ts'
+import { type ReceivedEvent, ReceivedEvents } from './received-events.ts'
+import { separateDuplicates } from './separate-duplicates.ts'
 import { contentConflicts, UncountedEvents } from './uncounted-events.ts'
-import type { ReceivedEvent } from './usage-batch.ts'
 
-/**
- * Counts events of one organization exactly once, in one transaction: claims their identities, appends the new ones,
- * adds them to the rollups and marks their customers. Running it again with the same events changes nothing. The events
- * are read once to learn their identities, and once more to be stored.
- */
+/** The same as `aggregateReceived`, for a list. */
 export async function aggregateEvents(
   pool: Pool,
   organizationId: number,
-  received: Iterable<ReceivedEvent>,
+  received: readonly ReceivedEvent[],
 ): Promise<void> {
-  const identities = identify(received)
-  await ensurePartitionsOnce(pool, identities)
+  await aggregateReceived(pool, organizationId, ReceivedEvents.of(received))
+}
+
+/**
+ * Counts events of one organization exactly once, in one transaction: claims their identities, appends the new ones,
+ * adds them to the rollups and marks their customers. Running it again with the same events changes nothing.
+ */
+export async function aggregateReceived(pool: Pool, organizationId: number, received: ReceivedEvents): Promise<void> {
+  const origins = originsOf(received)
+  await ensurePartitionsOnce(pool, origins)
   const work = (client: PoolClient) =>
-    count(client, organizationId, { received, identities, knownSeries: knownSeriesOf(pool) })
+    count(client, organizationId, { received, origins, knownSeries: knownSeriesOf(pool) })
   try {
     await inTransaction(pool, work)
   } catch (error) {
     if (!isPartitionMissing(error)) throw error
     // A month that was archived has no partition until events come for it again.
     knownMonths.delete(pool)
-    await ensurePartitionsOnce(pool, identities)
+    await ensurePartitionsOnce(pool, origins)
     await inTransaction(pool, work)
   }
 }
 
 interface Counting {
-  readonly received: Iterable<ReceivedEvent>
-  readonly identities: Identities
+  readonly received: ReceivedEvents
+  readonly origins: Origins
   readonly knownSeries: KnownSeries
 }
 
 async function count(
   client: PoolClient,
   organizationId: number,
-  { received, identities, knownSeries }: Counting,
+  { received, origins, knownSeries }: Counting,
 ): Promise<void> {
   const { metrics, firstArrival, refusesLate } = await openCounting(client, organizationId)
-  const externalIds = [...identities.placesOf.keys()].sort()
-  const customers = await requireCustomerReferences(client, organizationId, externalIds)
-  const { first, resent } = separateDuplicates(identities, customers)
-  const known = [...(await claimEventKeys(client, organizationId, first)), ...resent]
-  const placed: PlacedEvents = { received, identities, customers, firstArrival }
-  const added = eventsAt(placed, placesWithout(known))
+  const references = await requireCustomerReferences(client, organizationId, origins.externalIds.toSorted())
+  const events = new PlacedEvents(received, { origins, references, firstArrival })
+  const { first, resent } = separateDuplicates(events)
+  const known = [...(await claimEventKeys(client, organizationId, { events, places: first })), ...resent]
+  const added = addedEvents(events, known)
   // Whether late usage is refused is asked for all of them before the first is counted, so they have to be held.
-  const events = refusesLate ? [...added] : added
+  const held = refusesLate ? [...added] : added
   const refused = refusesLate
-    ? await findRefusedUsage(client, organizationId, { events: [...events], metrics })
+    ? await findRefusedUsage(client, organizationId, { events: [...held], metrics })
     : undefined
   const counts = new UsageCounts<PlacedEvent>(metrics, refused)
   const uncounted = new UncountedEvents()
@@ -71,20 +75,26 @@ async function count(
     uncounted.see(event)
     noteEarliest(earliest, event)
   }
-  await insertUsageEvents(client, organizationId, seeing(events, see))
+  await insertUsageEvents(client, organizationId, { records: received.records, rows: seeing(held, see) })
   await counts.save(client, organizationId, knownSeries)
   await insertUnprocessedEvents(client, organizationId, [
-    ...(await uncounted.entries(client, organizationId, { unusable: counts.unusable, events })),
-    ...(await contentConflicts(client, organizationId, { placed, known })),
+    ...(await uncounted.entries(client, organizationId, { unusable: counts.unusable, events: held })),
+    ...(await contentConflicts(client, organizationId, { events, known })),
   ])
   await touchCustomers(client, organizationId, earliest)
   // Last, because a producer's row is held from here to the commit. What was known before has arrived all the same.
-  await recordReceivedSequences(client, organizationId, identities.producers)
+  await recordReceivedSequences(client, organizationId, origins.producers)
 }
 
-function placesWithout(known: readonly PlacedKey[]): (place: number) => boolean {
-  const places = new Set(known.map(({ place }) => place))
-  return places.size === 0 ? () => true : (place) => !places.has(place)
+// In order of arrival, read anew each time that they are gone through: holding them costs the garbage collector more.
+function addedEvents(events: PlacedEvents, known: readonly number[]): Iterable<PlacedEvent> {
+  const isKnown = new Uint8Array(events.count)
+  for (const place of known) isKnown[place] = 1
+  return {
+    *[Symbol.iterator]() {
+      for (let place = 0; place < events.count; place += 1) if (isKnown[place] === 0) yield events.at(place)
+    },
+  }
 }
 
 function* seeing<Event>(events: Iterable<Event>, see: (event: Event) => void): Generator<Event, void> {
@@ -110,7 +120,7 @@ function isPartitionMissing(error: unknown): boolean {
 // Each month is asked for once per database.
 const knownMonths = new WeakMap<Pool, Set<string>>()
 
-async function ensurePartitionsOnce(pool: Pool, { timestampsMicros }: Identities): Promise<void> {
+async function ensurePartitionsOnce(pool: Pool, { timestampsMicros }: Origins): Promise<void> {
   const known = knownMonths.getOrInsertComputed(pool, () => new Set())
   const months = monthsOfMicros(timestampsMicros).difference(known)
   await ensureUsagePartitions(pool, months)

@@ -1,52 +1,43 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import { aggregateEvents } from './aggregate-events.ts'
+import { aggregateReceived } from './aggregate-events.ts'
 import { keepAside } from './keep-aside.ts'
-import type { ReceivedEvent, UsageBatch } from './usage-batch.ts'
+import { ReceivedEvents, type UsageBatch } from './received-events.ts'
 
 /**
  * Aggregates batches of one organization in one transaction. When their content makes that fail, each batch is tried
  * alone, then halves of it, until the event at fault is found and kept aside: one bad event holds up no other.
- * Failures of the machinery are not bisected; the jobs run again.
+ * Failures of the machinery are not bisected; the jobs run again. Answers with an outcome for each batch.
  */
 export async function aggregateOrBisect(
   pool: Pool,
   log: Logger,
-  batches: readonly UsageBatch[],
+  { organizationId, batches }: { organizationId: number; batches: readonly UsageBatch[] },
 ): Promise<readonly PromiseSettledResult<void>[]> {
-  const [first] = batches
-  if (first === undefined) return []
-  const { organizationId } = first
+  if (batches.length === 0) return []
   try {
-    await aggregateEvents(pool, organizationId, { [Symbol.iterator]: () => eventsOf(batches) })
+    await aggregateReceived(pool, organizationId, ReceivedEvents.ofBatches(batches))
     return batches.map(() => ({ status: 'fulfilled', value: undefined }))
   } catch (error) {
     if (!isFaultOfContent(error)) throw error
     log.warn({ err: error, organizationId, batches: batches.length }, 'bisecting batches that cannot be stored')
     const outcomes: PromiseSettledResult<void>[] = []
-    for (const batch of batches) outcomes.push(...(await Promise.allSettled([bisectBatch(pool, batch)])))
+    for (const batch of batches) {
+      outcomes.push(...(await Promise.allSettled([bisect(pool, organizationId, ReceivedEvents.ofBatches([batch]))])))
+    }
     return outcomes
   }
 }
 
-function* eventsOf(batches: readonly UsageBatch[]): Generator<ReceivedEvent, void> {
-  for (const { events } of batches) yield* events
-}
-
-async function bisectBatch(pool: Pool, { organizationId, events }: UsageBatch): Promise<void> {
-  await bisect(pool, organizationId, [...events])
-}
-
-async function bisect(pool: Pool, organizationId: number, events: readonly ReceivedEvent[]): Promise<void> {
+async function bisect(pool: Pool, organizationId: number, events: ReceivedEvents): Promise<void> {
   try {
-    await aggregateEvents(pool, organizationId, events)
+    await aggregateReceived(pool, organizationId, events)
   } catch (error) {
     if (!isFaultOfContent(error)) throw error
-    const [only] = events
-    if (events.length === 1 && only !== undefined) return await keepAside(pool, organizationId, only, error)
-    const middle = Math.ceil(events.length / 2)
+    if (events.count === 1) return await keepAside(pool, organizationId, events.at(0), error)
+    const middle = Math.ceil(events.count / 2)
     await bisect(pool, organizationId, events.slice(0, middle))
-    await bisect(pool, organizationId, events.slice(middle))
+    await bisect(pool, organizationId, events.slice(middle, events.count))
   }
 }
 

@@ -6,7 +6,7 @@ import { insertUnprocessedEvents } from '../../db/usage/unprocessed-events.ts'
 import { assert } from '../../shared/errors.ts'
 import { eventKey } from '../../shared/metering/event-identity.ts'
 import { writtenEvent } from '../../shared/metering/written-event.ts'
-import type { ReceivedEvent } from './usage-batch.ts'
+import type { ReceivedEvent } from './received-events.ts'
 
 /** Keeps an event that cannot be stored, as text, with the reason; it is listed among the unprocessed events. */
 export async function keepAside(

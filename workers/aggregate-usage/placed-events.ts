@@ -1,40 +1,105 @@
+import type { IdentifiedEvents } from '../../db/usage/event-keys.ts'
+import type { EventRecords } from '../../db/usage/event-records.ts'
 import type { CustomerReference } from '../../db/usage/ingest-references.ts'
-import type { StoredUsageEvent } from '../../db/usage/usage-events.ts'
+import type { AddedFields, CountableEvent } from '../../db/usage/usage-events.ts'
 import { assert } from '../../shared/errors.ts'
-import type { Identities } from './identify.ts'
-import type { ReceivedEvent } from './usage-batch.ts'
+import type { CountedFields } from '../../shared/metering/count-event.ts'
+import type { UsageEvent } from '../../shared/metering/usage-event.ts'
+import type { Origins } from './origins.ts'
+import type { ReceivedEvents } from './received-events.ts'
 
-/** An event with its customer's key, its identity and its place among those received together. */
-export interface PlacedEvent extends StoredUsageEvent {
-  readonly place: number
-  readonly registered: boolean
-}
-
-/** What is known of events by their place. */
-export interface PlacedEvents {
-  readonly received: Iterable<ReceivedEvent>
-  readonly identities: Identities
-  readonly customers: ReadonlyMap<string, CustomerReference>
+/** What the transaction knows of the events beside what they say. */
+interface Places {
+  readonly origins: Origins
+  readonly references: ReadonlyMap<string, CustomerReference>
+  /** The number of the first event in the order of arrival. */
   readonly firstArrival: bigint
 }
 
-/** The events whose places are included, in order of arrival; read anew each time that they are gone through. */
-export function eventsAt(placed: PlacedEvents, isIncluded: (place: number) => boolean): Iterable<PlacedEvent> {
-  return { [Symbol.iterator]: () => readEventsAt(placed, isIncluded) }
+/** Events with their customers and their place in the order of arrival. */
+export class PlacedEvents implements IdentifiedEvents {
+  readonly records: EventRecords
+  readonly #received: ReceivedEvents
+  readonly #customers: Uint32Array
+  readonly #references: readonly CustomerReference[]
+  readonly #firstArrival: bigint
+
+  constructor(received: ReceivedEvents, { origins, references, firstArrival }: Places) {
+    this.records = received.records
+    this.#received = received
+    this.#customers = origins.customers
+    this.#references = origins.externalIds.map((externalId) => {
+      const reference = references.get(externalId)
+      assert(reference !== undefined, 'a customer reference was not created')
+      return reference
+    })
+    this.#firstArrival = firstArrival
+  }
+
+  get count(): number {
+    return this.records.count
+  }
+
+  /** Which of the batch's customers it is. */
+  customerPosition(place: number): number {
+    return this.#customers[place] as number
+  }
+
+  /** By the position of a customer, how many of the others have smaller ids. */
+  customerRanks(): Uint32Array {
+    const ranks = new Uint32Array(this.#references.length)
+    const idAt = (position: number) => this.#references[position]?.customerId ?? 0
+    const sorted = Array.from(ranks.keys()).sort((one, other) => idAt(one) - idAt(other))
+    for (const [rank, position] of sorted.entries()) ranks[position] = rank
+    return ranks
+  }
+
+  customerId(place: number): number {
+    return this.#customer(place).customerId
+  }
+
+  at(place: number): PlacedEvent {
+    const { customerId, registered } = this.#customer(place)
+    return new PlacedEvent(this.records, {
+      place,
+      customerId,
+      registered,
+      receivedMicros: this.#received.receivedMicros(place),
+      arrival: this.#firstArrival + BigInt(place),
+    })
+  }
+
+  #customer(place: number): CustomerReference {
+    return this.#references[this.customerPosition(place)] as CustomerReference
+  }
 }
 
-function* readEventsAt(
-  { received, identities, customers, firstArrival }: PlacedEvents,
-  isIncluded: (place: number) => boolean,
-): Generator<PlacedEvent, void> {
-  let place = -1
-  for (const { event, receivedAt } of received) {
-    place += 1
-    if (!isIncluded(place)) continue
-    const customer = customers.get(event.externalCustomerId)
-    const eventKey = identities.eventKeys[place]
-    assert(customer !== undefined && eventKey !== undefined, 'events were read in another order')
-    const { customerId, registered } = customer
-    yield { event, receivedAt, arrival: firstArrival + BigInt(place), customerId, registered, eventKey, place }
+/** One of them. What counting reads is at hand; all else is read when it is asked for. */
+export class PlacedEvent implements AddedFields, CountableEvent {
+  readonly place: number
+  readonly customerId: number
+  readonly registered: boolean
+  readonly receivedMicros: number
+  readonly arrival: bigint
+  readonly event: CountedFields
+  readonly #records: EventRecords
+
+  constructor(records: EventRecords, added: AddedFields & Pick<PlacedEvent, 'registered'>) {
+    this.place = added.place
+    this.customerId = added.customerId
+    this.registered = added.registered
+    this.receivedMicros = added.receivedMicros
+    this.arrival = added.arrival
+    this.event = records.countedFields(added.place)
+    this.#records = records
+  }
+
+  get eventKey(): string {
+    return this.#records.eventKey(this.place)
+  }
+
+  /** As it was sent. */
+  get sent(): UsageEvent {
+    return this.#records.event(this.place)
   }
 }

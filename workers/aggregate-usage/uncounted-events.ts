@@ -3,11 +3,9 @@ import type { Unusable } from '../../db/usage/count-events.ts'
 import { findContentConflicts } from '../../db/usage/event-keys.ts'
 import { listSubscriptionLives, type NamedSubscription } from '../../db/usage/subscription-lives.ts'
 import type { UnprocessedEvent } from '../../db/usage/unprocessed-events.ts'
-import type { StoredUsageEvent } from '../../db/usage/usage-events.ts'
 import { holds, type SubscriptionLife, unpaidReason } from '../../shared/metering/subscription-lives.ts'
 import { writtenEvent } from '../../shared/metering/written-event.ts'
-import type { PlacedKey } from './identify.ts'
-import { eventsAt, type PlacedEvent, type PlacedEvents } from './placed-events.ts'
+import type { PlacedEvent, PlacedEvents } from './placed-events.ts'
 
 interface SeenName extends NamedSubscription {
   firstMicros: number
@@ -91,28 +89,26 @@ function keyOf(customerId: number, externalSubscriptionId: string): string {
 export async function contentConflicts(
   client: Statements,
   organizationId: number,
-  { placed, known }: { placed: PlacedEvents; known: readonly PlacedKey[] },
+  { events, known }: { events: PlacedEvents; known: readonly number[] },
 ): Promise<UnprocessedEvent[]> {
-  const positions = await findContentConflicts(client, organizationId, known)
-  const places = new Set(known.filter((_, position) => positions.has(position)).map(({ place }) => place))
-  if (places.size === 0) return []
-  return Array.from(
-    eventsAt(placed, (place) => places.has(place)),
-    (event) => unprocessed(event, 'duplicate_conflict', { event: writtenEvent(event.event) }),
-  )
+  const places = await findContentConflicts(client, organizationId, { events, places: known })
+  return places.map((place) => {
+    const event = events.at(place)
+    return unprocessed(event, 'duplicate_conflict', { event: writtenEvent(event.sent) })
+  })
 }
 
 function unprocessed(
-  { customerId, eventKey, event }: StoredUsageEvent,
+  { customerId, eventKey, sent }: PlacedEvent,
   reason: UnprocessedEvent['reason'],
   details: UnprocessedEvent['details'] = {},
 ): UnprocessedEvent {
   return {
     customerId,
     eventKey,
-    timestampMicros: event.timestampMicros,
-    code: event.code,
-    transactionId: event.transactionId,
+    timestampMicros: sent.timestampMicros,
+    code: sent.code,
+    transactionId: sent.transactionId,
     metricId: null,
     reason,
     details,

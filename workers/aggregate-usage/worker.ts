@@ -1,12 +1,12 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
+import { EventRecords } from '../../db/usage/event-records.ts'
 import type { Payload } from '../../queues/contracts.ts'
-import { unpackUsageEvents } from '../../queues/usage-payload.ts'
-import type { UsageEvent } from '../../shared/metering/usage-event.ts'
+import { unpackUsage } from '../../queues/usage-payload.ts'
 import { defineWorker } from '../worker-definition.ts'
 import { BatchMerger } from './batch-merger.ts'
 import { aggregateOrBisect } from './bisect.ts'
-import type { ReceivedEvent, UsageBatch } from './usage-batch.ts'
+import { requireReceivedMicros, type UsageBatch } from './received-events.ts'
 
 /** Stores, deduplicates and rolls up usage events; many queued jobs share one transaction. */
 export const aggregateUsage = defineWorker({
@@ -22,29 +22,29 @@ export const aggregateUsage = defineWorker({
 })
 
 type PackedBatch = Payload<'aggregate-usage'>
+type Outcome = PromiseSettledResult<void>
 
-/** Answers with an outcome for each; a payload that cannot be unpacked fails its own job and no other. */
+/**
+ * Aggregates payloads of one organization. Answers with an outcome for each; one that cannot be unpacked fails its own
+ * job and no other.
+ */
 export async function aggregatePacked(
   pool: Pool,
   log: Logger,
   packed: readonly PackedBatch[],
-): Promise<readonly PromiseSettledResult<void>[]> {
-  return await aggregateOrBisect(pool, log, packed.map(unpacked))
+): Promise<readonly Outcome[]> {
+  const unpacked = await Promise.allSettled(packed.map(unpack))
+  const batches = unpacked.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  const outcomes = [
+    ...(await aggregateOrBisect(pool, log, { organizationId: packed[0]?.organizationId ?? 0, batches })),
+  ]
+  return unpacked.map((result) => (result.status === 'rejected' ? result : (outcomes.shift() as Outcome)))
 }
 
-// Unpacked anew each time that they are read, which is cheaper than to hold them.
-function unpacked({ organizationId, receivedAt, events }: PackedBatch): UsageBatch {
-  return { organizationId, events: { [Symbol.iterator]: () => readPacked(events, receivedAt) } }
-}
-
-function* readPacked(events: string, receivedAt: string): Generator<ReceivedEvent, void> {
-  for (const event of unpack(events)) yield { event, receivedAt }
-}
-
-// Whatever is wrong with it is a fault of this content and not of the machinery.
-function unpack(events: string): readonly UsageEvent[] {
+async function unpack({ receivedAt, count, events }: PackedBatch): Promise<UsageBatch> {
   try {
-    return unpackUsageEvents(events)
+    const records = EventRecords.read(unpackUsage(events), count)
+    return { records, receivedMicros: requireReceivedMicros(receivedAt) }
   } catch (cause) {
     throw new Error('the payload cannot be unpacked', { cause })
   }

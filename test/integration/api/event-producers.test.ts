@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { EventRecords, eventRecords } from '../../../db/usage/event-records.ts'
 import { aggregateEvents } from '../../../workers/aggregate-usage/aggregate-events.ts'
 import { aggregateOrBisect } from '../../../workers/aggregate-usage/bisect.ts'
 import { type ApiClient, startApi, type TestApi } from '../../support/api.ts'
@@ -141,8 +142,10 @@ describe('what has arrived of a producer', () => {
 
   test('includes an event that could not be stored', async () => {
     const event = usageEvent({ properties: { name: 'x\u0000' }, producer: { id: 'gateway', sequence: 1 } })
-    const batch = { organizationId: client.organizationId, events: [{ event, receivedAt: new Date().toISOString() }] }
-    expect(await aggregateOrBisect(workers.context.pool, workers.context.log, [batch])).toMatchObject([
+    const batch = { records: EventRecords.read(eventRecords([event]), 1), receivedMicros: Date.now() * 1000 }
+    const { organizationId } = client
+    const { pool, log } = workers.context
+    expect(await aggregateOrBisect(pool, log, { organizationId, batches: [batch] })).toMatchObject([
       { status: 'fulfilled' },
     ])
     expect(await producers()).toMatchObject([{ received_count: 1, missing_count: 0 }])

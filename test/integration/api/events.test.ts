@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createPool } from '../../../db/connection.ts'
 import { openQueueBackend, type QueueBackend } from '../../../queues/backend.ts'
+import type { Payload } from '../../../queues/contracts.ts'
 import { Producer } from '../../../queues/producer.ts'
-import { unpackUsageEvents } from '../../../queues/usage-payload.ts'
 import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
 import { type ApiClient, startApi, type TestApi } from '../../support/api.ts'
+import { queuedEvents } from '../../support/queued-events.ts'
 
 interface QueuedBatch {
   readonly organizationId: number
@@ -39,9 +40,9 @@ async function queued(): Promise<QueuedBatch[]> {
   const queues = producer.queues().filter((queue) => queue.name.startsWith('aggregate-usage'))
   const jobs = (await Promise.all(queues.map((queue) => queue.getJobs(['waiting'], 0, 10_000)))).flat()
   return jobs
-    .map(({ data }) => data as { organizationId: number; receivedAt: string; events: string })
+    .map(({ data }) => data as Payload<'aggregate-usage'>)
     .filter(({ organizationId }) => organizationId === client.organizationId)
-    .map((payload) => ({ ...payload, events: unpackUsageEvents(payload.events) }))
+    .map((payload) => ({ ...payload, events: queuedEvents(payload) }))
 }
 
 const EVENT = { transaction_id: 't1', external_customer_id: 'acme', code: 'llm' }

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eventRecords } from '../../../db/usage/event-records.ts'
 import type { Payload } from '../../../queues/contracts.ts'
-import { packUsageEvents } from '../../../queues/usage-payload.ts'
+import { packUsage } from '../../../queues/usage-payload.ts'
 import { parseExactJson } from '../../../shared/json/exact-json.ts'
 import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
 import { aggregateEvents } from '../../../workers/aggregate-usage/aggregate-events.ts'
@@ -40,7 +41,7 @@ async function packed(events: readonly UsageEvent[]): Promise<Payload<'aggregate
     organizationId,
     receivedAt: RECEIVED_AT,
     count: events.length,
-    events: await packUsageEvents([JSON.stringify(events)]),
+    events: await packUsage([eventRecords(events)]),
   }
 }
 

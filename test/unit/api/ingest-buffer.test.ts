@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { IngestBuffer, type IngestLimits } from '../../../api/events/ingest-buffer.ts'
-import { unpackUsageEvents } from '../../../queues/usage-payload.ts'
+import { eventRecords } from '../../../db/usage/event-records.ts'
 import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
+import { queuedEvents } from '../../support/queued-events.ts'
+import { usageEvent } from '../../support/usage-event.ts'
 
 interface Job {
   readonly organizationId: number
@@ -26,9 +28,9 @@ const LIVE = { micros: 0, frozen: false }
 function openQueue(limits: Partial<IngestLimits> = {}) {
   const jobs: Job[] = []
   const buffer = new IngestBuffer(
-    ({ organizationId, receivedAt, events }) =>
+    ({ organizationId, receivedAt, events, count }) =>
       new Promise((resolve, reject) => {
-        const ids = unpackUsageEvents(events).map((event) => event.transactionId)
+        const ids = queuedEvents({ events, count }).map((event) => event.transactionId)
         jobs.push({ organizationId, receivedAt, ids, accept: resolve, refuse: () => reject(new Error('down')) })
       }),
     { ...LIMITS, ...limits },
@@ -37,7 +39,7 @@ function openQueue(limits: Partial<IngestLimits> = {}) {
 }
 
 function events(...ids: readonly string[]): UsageEvent[] {
-  return ids.map((transactionId) => ({ transactionId }) as UsageEvent)
+  return ids.map((transactionId) => usageEvent({ transactionId }))
 }
 
 async function untilJobs(jobs: readonly Job[], count: number): Promise<void> {
@@ -159,7 +161,7 @@ test('a queue that does not answer is given up within the time limit, in flight 
   expect(jobs).toHaveLength(1)
 })
 
-const EVENT_BYTES = JSON.stringify(events('a')).length
+const EVENT_BYTES = eventRecords(events('a')).length
 
 test('what is not durable yet is bounded in bytes, and has room again once it is', async () => {
   const { buffer, jobs } = openQueue({ maxHeldBytes: 2 * EVENT_BYTES, maxAddsInFlight: 1 })
