@@ -10,12 +10,11 @@ import {
 import { type RollupContribution, RollupDeltas } from '../../shared/metering/rollup.ts'
 import { distinctValueHash, isRemoval } from '../../shared/metering/unique-count.ts'
 import type { Statements } from '../statements.ts'
-import { BatchSeries, type SeriesOfBatch } from './batch-series.ts'
 import { applySightings, type Sighting } from './distinct-values.ts'
-import type { KnownSeries } from './known-series.ts'
 import type { RefusedUsage } from './refused-usage.ts'
 import { mergeRollups } from './rollups.ts'
 import { requireSeries } from './series.ts'
+import { type IndexedSeries, SeriesIndex } from './series-index.ts'
 import type { CountableEvent, StoredUsageEvent } from './usage-events.ts'
 
 /** What an event could not be counted for, with the event. */
@@ -50,7 +49,7 @@ export async function countEvents<Event extends CountableEvent>(
   organizationId: number,
   { events, metrics, refused, withdrawn = [] }: Counting<Event>,
 ): Promise<readonly Unusable<Event>[]> {
-  const counts = new UsageCounts<Event>(metrics, refused)
+  const counts = new UsageCounts<Event>(metrics, { refused })
   for (const event of events) counts.count(event)
   for (const gone of withdrawn) counts.withdraw(gone)
   await counts.save(client, organizationId)
@@ -64,15 +63,17 @@ export async function countEvents<Event extends CountableEvent>(
 export class UsageCounts<Event extends CountableEvent> {
   readonly #metrics: ReadonlyMap<string, readonly CountedMetric[]>
   readonly #refused: RefusedUsage<Event> | undefined
-  readonly #series = new BatchSeries()
-  readonly #deltas = new RollupDeltas<SeriesOfBatch>()
+  readonly #series: SeriesIndex
+  readonly #deltas = new RollupDeltas<IndexedSeries>()
   readonly #seen: SeenValue[] = []
   readonly #withdrawn: SeenValue[] = []
   readonly #unusable: Unusable<Event>[] = []
 
-  constructor(metrics: ReadonlyMap<string, readonly CountedMetric[]>, refused?: RefusedUsage<Event>) {
+  /** An index that other transactions have used spares the look-up of what they have found. */
+  constructor(metrics: ReadonlyMap<string, readonly CountedMetric[]>, about: Partial<CountedWith<Event>> = {}) {
     this.#metrics = metrics
-    this.#refused = refused
+    this.#refused = about.refused
+    this.#series = about.series ?? new SeriesIndex()
   }
 
   get unusable(): readonly Unusable<Event>[] {
@@ -97,14 +98,11 @@ export class UsageCounts<Event extends CountableEvent> {
     if (gone.metric.aggregation === 'unique_count') this.#withdrawn.push(seenValue(series, gone.event, gone.value))
   }
 
-  /**
-   * Adds it all to the rollups; series that do not exist are created. Known series spare the look-up, for a transaction
-   * that has not counted anything yet.
-   */
-  async save(client: Statements, organizationId: number, knownSeries?: KnownSeries): Promise<void> {
-    const ids = await resolveSeries(client, organizationId, { series: this.#series.all(), knownSeries })
-    const idOf = (series: SeriesOfBatch) => {
-      const id = ids.get(series)
+  /** Adds it all to the rollups; series that do not exist are created. */
+  async save(client: Statements, organizationId: number): Promise<void> {
+    const created = await resolveSeries(client, organizationId, [...this.#deltas.series()])
+    const idOf = (series: IndexedSeries) => {
+      const id = series.seriesId ?? created.get(series)
       assert(id !== undefined, 'a series was not created')
       return id
     }
@@ -123,12 +121,18 @@ export class UsageCounts<Event extends CountableEvent> {
   }
 }
 
-/** What a distinct count has seen. */
-interface SeenValue extends Omit<Sighting, 'seriesId'> {
-  readonly series: SeriesOfBatch
+/** What events are counted with. */
+interface CountedWith<Event> {
+  readonly series: SeriesIndex
+  readonly refused: RefusedUsage<Event> | undefined
 }
 
-function seenValue(series: SeriesOfBatch, { customerId, arrival, event }: CountableEvent, value: string): SeenValue {
+/** What a distinct count has seen. */
+interface SeenValue extends Omit<Sighting, 'seriesId'> {
+  readonly series: IndexedSeries
+}
+
+function seenValue(series: IndexedSeries, { customerId, arrival, event }: CountableEvent, value: string): SeenValue {
   return {
     series,
     customerId,
@@ -164,25 +168,20 @@ export function rollupContributionOf({ event, metric, value }: Counted): RollupC
   }
 }
 
+// What this transaction creates exists for others only when it is committed: the index does not learn it.
 async function resolveSeries(
   client: Statements,
   organizationId: number,
-  { series, knownSeries }: { series: readonly SeriesOfBatch[]; knownSeries: KnownSeries | undefined },
-): Promise<ReadonlyMap<SeriesOfBatch, string>> {
-  const ids = new Map<SeriesOfBatch, string>()
-  const asked: SeriesOfBatch[] = []
-  for (const one of series) {
-    const known = knownSeries?.get(one.key)
-    if (known === undefined) asked.push(one)
-    else ids.set(one, known)
-  }
+  series: readonly IndexedSeries[],
+): Promise<ReadonlyMap<IndexedSeries, string>> {
+  const asked = series.filter(({ seriesId }) => seriesId === undefined)
   const found = await requireSeries(client, organizationId, asked)
+  const created = new Map<IndexedSeries, string>()
   for (const [position, one] of asked.entries()) {
     const { seriesId, isCreated } = found[position] ?? {}
     if (seriesId === undefined) continue
-    ids.set(one, seriesId)
-    // What this transaction creates exists for others only when it is committed.
-    if (isCreated === false) knownSeries?.add(one.key, seriesId)
+    if (isCreated === true) created.set(one, seriesId)
+    else one.seriesId = seriesId
   }
-  return ids
+  return created
 }

@@ -4,6 +4,7 @@ import { copyRows } from '../copy.ts'
 import { plainArray } from '../plain-array.ts'
 import type { Statements } from '../statements.ts'
 import { type EventRecords, IDENTITY_COLUMNS, IDENTITY_FIELDS } from './event-records.ts'
+import type { RecentKeys } from './recent-keys.ts'
 
 /** Events whose identities are claimed: their records, and their customers by their place. */
 export interface IdentifiedEvents {
@@ -13,28 +14,39 @@ export interface IdentifiedEvents {
 
 const UNIQUE_VIOLATION = '23505'
 
+/** Events of some places. */
+interface Claim {
+  readonly events: IdentifiedEvents
+  readonly places: readonly number[]
+}
+
 /**
  * Claims the identities of the events at the places, each of which is there once. Answers with the places of those that
- * were claimed before and must not count again. Places must be sorted by customer and key, so that two transactions never
- * wait for each other in a circle.
+ * were claimed before and must not count again. Places must be sorted by customer and key, so that two transactions do not
+ * wait for each other in a circle. Keys that were claimed lately are claimed first: another transaction of this process may
+ * be about to commit them.
  */
 export async function claimEventKeys(
   client: PoolClient,
   organizationId: number,
-  { events, places }: Claim,
+  { events, places, recent }: Claim & { readonly recent: RecentKeys },
 ): Promise<readonly number[]> {
-  // Almost always all are new, and COPY costs half of an insert that expects conflicts.
-  if (await copyKeys(client, organizationId, { events, places })) return []
-  const claimed = await findClaimed(client, organizationId, { events, places })
+  const { records } = events
+  const isRecent = new Set(places.filter((place) => recent.add(records.keyPrefix(place), records.keyInfix(place))))
+  const resent = await claimWithConflicts(client, organizationId, { events, places: [...isRecent] })
+  const left = isRecent.size === 0 ? places : places.filter((place) => !isRecent.has(place))
+  return [...resent, ...(await claimUnseen(client, organizationId, { events, places: left }))]
+}
+
+// Almost always all are new, and COPY costs half of an insert that expects conflicts.
+async function claimUnseen(client: PoolClient, organizationId: number, claim: Claim): Promise<readonly number[]> {
+  if (await copyKeys(client, organizationId, claim)) return []
+  const { events, places } = claim
+  const claimed = await findClaimed(client, organizationId, claim)
   const unclaimed = places.filter((place) => !claimed.has(place))
   if (await copyKeys(client, organizationId, { events, places: unclaimed })) return [...claimed]
   // Another transaction has claimed some of them meanwhile.
-  return await claimWithConflicts(client, organizationId, { events, places })
-}
-
-interface Claim {
-  readonly events: IdentifiedEvents
-  readonly places: readonly number[]
+  return await claimWithConflicts(client, organizationId, claim)
 }
 
 /** Answers whether all were new; otherwise none is written. */
@@ -81,6 +93,7 @@ async function claimWithConflicts(
   organizationId: number,
   { events, places }: Claim,
 ): Promise<readonly number[]> {
+  if (places.length === 0) return []
   const { records } = events
   const { rows } = await client.query<{ customer_id: number; event_key: string }>(
     `insert into event_keys (customer_id, event_key, organization_id, content_hash, "timestamp")

@@ -1,3 +1,4 @@
+import { assert } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { CountedFields } from '../../shared/metering/count-event.ts'
 import { contentHashBytes, eventKeyBytes } from '../../shared/metering/event-identity.ts'
@@ -26,7 +27,10 @@ const FIELD_HEAD = 4
 const KEY = FIELD_HEAD + 8
 const TIMESTAMP = KEY + FIELD_HEAD + 16
 const CODE = TIMESTAMP + FIELD_HEAD + 8
-const JSONB_VERSION = 1
+const KEY_BYTES = 16
+const SEQUENCE_BYTES = 8
+const JSONB_VERSION_BYTES = 1
+const MOST_LISTS = 2 ** 16
 
 /** The columns of the fields that `copyIdentity` puts. */
 export const IDENTITY_COLUMNS = 'content_hash, event_key, "timestamp"'
@@ -62,11 +66,14 @@ function writeRecord(event: UsageEvent, to: BinaryRows): void {
 
 /** A list of records; each event is told by its place, and read as far as is asked. */
 export class EventRecords {
-  readonly #bytes: Buffer
+  readonly #lists: readonly Buffer[]
+  /** Which list holds the record, and where in it, by place. */
+  readonly #listOf: Uint16Array
   readonly #starts: Uint32Array
 
-  private constructor(bytes: Buffer, starts: Uint32Array) {
-    this.#bytes = bytes
+  private constructor(lists: readonly Buffer[], listOf: Uint16Array, starts: Uint32Array) {
+    this.#lists = lists
+    this.#listOf = listOf
     this.#starts = starts
   }
 
@@ -79,28 +86,27 @@ export class EventRecords {
       at += bytes.readUInt32BE(at)
     }
     if (place !== count || at !== bytes.length) throw new RangeError(`the bytes are not those of ${count} events`)
-    return new EventRecords(bytes, starts)
+    return new EventRecords([bytes], new Uint16Array(count), starts)
   }
 
-  /** All of them in one list. */
-  static join(lists: readonly EventRecords[]): EventRecords {
-    const [only] = lists
-    if (lists.length === 1 && only !== undefined) return only
-    const starts = new Uint32Array(lists.reduce((sum, { count }) => sum + count, 0))
-    let [place, at] = [0, 0]
-    for (const list of lists) {
-      for (const start of list.#starts) {
-        starts[place] = at + start
-        place += 1
-      }
-      at += list.#bytes.length
+  /** All of them in the places of one list; their bytes stay where they are. At most 65,536 were read one by one. */
+  static join(parts: readonly EventRecords[]): EventRecords {
+    const count = parts.reduce((sum, part) => sum + part.count, 0)
+    const [listOf, starts] = [new Uint16Array(count), new Uint32Array(count)]
+    const lists: Buffer[] = []
+    let place = 0
+    for (const part of parts) {
+      starts.set(part.#starts, place)
+      for (const list of part.#listOf) listOf[place++] = lists.length + list
+      lists.push(...part.#lists)
     }
-    return new EventRecords(Buffer.concat(lists.map((list) => list.#bytes)), starts)
+    assert(lists.length <= MOST_LISTS, 'too many lists of events are joined')
+    return new EventRecords(lists, listOf, starts)
   }
 
   /** The places of some of them, as a list of its own. */
   slice(from: number, to: number): EventRecords {
-    return new EventRecords(this.#bytes, this.#starts.slice(from, to))
+    return new EventRecords(this.#lists, this.#listOf.slice(from, to), this.#starts.slice(from, to))
   }
 
   get count(): number {
@@ -108,82 +114,92 @@ export class EventRecords {
   }
 
   externalCustomerId(place: number): string {
-    return this.#shortText(this.#start(place) + CUSTOMER)
+    return shortText(this.#bytes(place), this.#start(place) + CUSTOMER)
   }
 
   timestampMicros(place: number): number {
-    return readTimestamp(this.#bytes, this.#fields(place) + TIMESTAMP + FIELD_HEAD)
+    return readTimestamp(this.#bytes(place), this.#fields(place) + TIMESTAMP + FIELD_HEAD)
   }
 
   /** Hexadecimal text. */
   eventKey(place: number): string {
     const at = this.#fields(place) + KEY + FIELD_HEAD
-    return this.#bytes.toString('hex', at, at + 16)
+    return this.#bytes(place).toString('hex', at, at + KEY_BYTES)
   }
 
   /** The first bits of the event key, which order most keys: an integer of 32 bits without a sign. */
   keyPrefix(place: number): number {
-    return this.#bytes.readUInt32BE(this.#fields(place) + KEY + FIELD_HEAD)
+    return this.#bytes(place).readUInt32BE(this.#fields(place) + KEY + FIELD_HEAD)
+  }
+
+  /** The 32 bits behind them. */
+  keyInfix(place: number): number {
+    return this.#bytes(place).readUInt32BE(this.#fields(place) + KEY + FIELD_HEAD + 4)
   }
 
   /** Negative, 0 or positive, as the one key sorts before the other, is the same or comes after it. */
   compareKeys(one: number, other: number): number {
-    const bytes = this.#bytes
-    const left = this.#fields(one) + KEY
-    const right = this.#fields(other) + KEY
-    return bytes.compare(bytes, right, right + FIELD_HEAD + 16, left, left + FIELD_HEAD + 16)
+    const left = this.#fields(one) + KEY + FIELD_HEAD
+    const right = this.#fields(other) + KEY + FIELD_HEAD
+    return this.#bytes(one).compare(this.#bytes(other), right, right + KEY_BYTES, left, left + KEY_BYTES)
   }
 
   contentHash(place: number): bigint {
-    return this.#bytes.readBigInt64BE(this.#fields(place) + FIELD_HEAD)
+    return this.#bytes(place).readBigInt64BE(this.#fields(place) + FIELD_HEAD)
   }
 
   copyIdentity(place: number, to: BinaryRows): BinaryRows {
     const at = this.#fields(place)
-    return to.copy(this.#bytes, at, at + CODE)
+    return to.copy(this.#bytes(place), at, at + CODE)
   }
 
   copySent(place: number, to: BinaryRows): BinaryRows {
+    const bytes = this.#bytes(place)
     const start = this.#start(place)
-    return to.copy(this.#bytes, this.#fields(place) + KEY, start + this.#bytes.readUInt32BE(start))
+    return to.copy(bytes, this.#fields(place) + KEY, start + bytes.readUInt32BE(start))
   }
 
   countedFields(place: number): CountedFields {
+    const bytes = this.#bytes(place)
     const code = this.#fields(place) + CODE
-    const source = this.#next(code)
-    const transactionId = this.#next(source)
-    const subscription = this.#next(transactionId)
-    const amount = this.#next(subscription)
+    const subscription = fieldAfter(bytes, fieldAfter(bytes, fieldAfter(bytes, code)))
     return {
-      code: this.#text(code) ?? '',
-      externalSubscriptionId: this.#text(subscription),
+      code: textOf(bytes, code) ?? '',
+      externalSubscriptionId: textOf(bytes, subscription),
       timestampMicros: this.timestampMicros(place),
-      properties: this.#json(this.#next(amount)),
+      properties: jsonOf(bytes, fieldAfter(bytes, fieldAfter(bytes, subscription))),
     }
   }
 
   /** The whole event. */
   event(place: number): UsageEvent {
-    const source = this.#next(this.#fields(place) + CODE)
-    const transactionId = this.#next(source)
-    const amount = this.#next(this.#next(transactionId))
+    const bytes = this.#bytes(place)
+    const source = fieldAfter(bytes, this.#fields(place) + CODE)
+    const transactionId = fieldAfter(bytes, source)
+    const amount = fieldAfter(bytes, fieldAfter(bytes, transactionId))
     const producer = this.producer(place)
     return {
       externalCustomerId: this.externalCustomerId(place),
-      source: this.#text(source) ?? '',
-      transactionId: this.#text(transactionId) ?? '',
+      source: textOf(bytes, source) ?? '',
+      transactionId: textOf(bytes, transactionId) ?? '',
       ...this.countedFields(place),
       timedByServer: (this.#flags(place) & TIMED_BY_SERVER) !== 0,
-      ...(this.#isNull(amount) ? {} : { preciseTotalAmountCents: readNumeric(this.#bytes, amount + FIELD_HEAD) }),
+      ...(isNull(bytes, amount) ? {} : { preciseTotalAmountCents: readNumeric(bytes, amount + FIELD_HEAD) }),
       ...(producer === undefined ? {} : { producer }),
     }
   }
 
   producer(place: number): ProducerPosition | undefined {
     if ((this.#flags(place) & HAS_PRODUCER) === 0) return undefined
+    const bytes = this.#bytes(place)
     const customer = this.#start(place) + CUSTOMER
-    const id = customer + 2 + this.#bytes.readUInt16BE(customer)
-    return { id: this.#shortText(id), sequence: this.#bytes.readDoubleBE(this.#fields(place) - 8) }
+    const id = shortText(bytes, customer + 2 + bytes.readUInt16BE(customer))
+    return { id, sequence: bytes.readDoubleBE(this.#fields(place) - SEQUENCE_BYTES) }
+  }
+
+  /** The list that holds the record. */
+  #bytes(place: number): Buffer {
+    return this.#lists[this.#listOf[place] as number] as Buffer
   }
 
   #start(place: number): number {
@@ -192,33 +208,31 @@ export class EventRecords {
 
   #fields(place: number): number {
     const start = this.#start(place)
-    return start + this.#bytes.readUInt16BE(start + FIELDS_AT)
+    return start + this.#bytes(place).readUInt16BE(start + FIELDS_AT)
   }
 
   #flags(place: number): number {
-    return this.#bytes.readUInt8(this.#start(place) + FLAGS)
+    return this.#bytes(place).readUInt8(this.#start(place) + FLAGS)
   }
+}
 
-  #shortText(at: number): string {
-    return this.#bytes.toString('utf8', at + 2, at + 2 + this.#bytes.readUInt16BE(at))
-  }
+function shortText(bytes: Buffer, at: number): string {
+  return bytes.toString('utf8', at + 2, at + 2 + bytes.readUInt16BE(at))
+}
 
-  #isNull(field: number): boolean {
-    return this.#bytes.readInt32BE(field) === -1
-  }
+function isNull(bytes: Buffer, field: number): boolean {
+  return bytes.readInt32BE(field) === -1
+}
 
-  /** Where the field after this one begins. */
-  #next(field: number): number {
-    return field + FIELD_HEAD + Math.max(this.#bytes.readInt32BE(field), 0)
-  }
+function fieldAfter(bytes: Buffer, field: number): number {
+  return field + FIELD_HEAD + Math.max(bytes.readInt32BE(field), 0)
+}
 
-  #text(field: number): string | null {
-    if (this.#isNull(field)) return null
-    return this.#bytes.toString('utf8', field + FIELD_HEAD, this.#next(field))
-  }
+function textOf(bytes: Buffer, field: number): string | null {
+  return isNull(bytes, field) ? null : bytes.toString('utf8', field + FIELD_HEAD, fieldAfter(bytes, field))
+}
 
-  #json(field: number): UsageEvent['properties'] {
-    const text = this.#bytes.toString('utf8', field + FIELD_HEAD + JSONB_VERSION, this.#next(field))
-    return parseExactJson(text) as UsageEvent['properties']
-  }
+function jsonOf(bytes: Buffer, field: number): UsageEvent['properties'] {
+  const text = bytes.toString('utf8', field + FIELD_HEAD + JSONB_VERSION_BYTES, fieldAfter(bytes, field))
+  return parseExactJson(text) as UsageEvent['properties']
 }

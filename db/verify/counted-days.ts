@@ -1,9 +1,9 @@
 import { bucketOf, DAY } from '../../shared/metering/buckets.ts'
 import { type CountedMetric, countEvent } from '../../shared/metering/count-event.ts'
 import { type RollupDelta, RollupDeltas } from '../../shared/metering/rollup.ts'
-import { BatchSeries, type SeriesOfBatch } from '../usage/batch-series.ts'
 import { rollupContributionOf } from '../usage/count-events.ts'
 import type { SeriesIdentity } from '../usage/series.ts'
+import { type IndexedSeries, SeriesIndex } from '../usage/series-index.ts'
 import { type CountedSighting, openDayValues } from './day-values.ts'
 import type { DistinctValues, LastSighting } from './last-sighting.ts'
 import type { LiveEvent } from './live-events.ts'
@@ -59,8 +59,8 @@ interface DayCount {
 function openDay(first: LiveEvent, metrics: MetricsByEventCode, inexact: ReadonlySet<string>): DayCount {
   const { customerId } = first
   const day = dayOf(first)
-  const series = new BatchSeries()
-  const deltas = new RollupDeltas<SeriesOfBatch>()
+  const series = new SeriesIndex()
+  const deltas = new RollupDeltas<IndexedSeries>()
   const values = openDayValues(inexact)
   return {
     holds: (event) => event.customerId === customerId && dayOf(event) === day,
@@ -73,7 +73,7 @@ function openDay(first: LiveEvent, metrics: MetricsByEventCode, inexact: Readonl
       }
     },
     result: () => {
-      const identities = new Map(series.all().map((one) => [seriesKey(one), one]))
+      const identities = new Map([...deltas.series()].map((one) => [seriesKey(one), one]))
       return {
         customerId,
         day,

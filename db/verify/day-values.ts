@@ -1,6 +1,6 @@
 import { distinctValueHash, isRemoval } from '../../shared/metering/unique-count.ts'
-import type { SeriesOfBatch } from '../usage/batch-series.ts'
 import type { CountedContribution } from '../usage/count-events.ts'
+import type { IndexedSeries } from '../usage/series-index.ts'
 import { type DistinctValues, isLaterEvent, type LastSighting } from './last-sighting.ts'
 import { seriesKey } from './series-key.ts'
 
@@ -11,7 +11,7 @@ export interface CountedSighting extends LastSighting {
 
 /** Collects where values are seen last in one day. */
 export interface DayValues {
-  add(series: SeriesOfBatch, contribution: CountedContribution): void
+  add(series: IndexedSeries, contribution: CountedContribution): void
   /** The last event of each value. */
   values(): DistinctValues<CountedSighting>
   /** Every event of the inexact series, as `sightingText`. */
@@ -20,9 +20,9 @@ export interface DayValues {
 
 /** Of the inexact series, which are named by their keys, it keeps every event of the day. */
 export function openDayValues(inexact: ReadonlySet<string>): DayValues {
-  const found = new Map<SeriesOfBatch, { key: string; last: Map<string, CountedSighting> }>()
+  const found = new Map<IndexedSeries, { key: string; last: Map<string, CountedSighting> }>()
   const sightings = new Set<string>()
-  const open = (series: SeriesOfBatch) => ({ key: seriesKey(series), last: new Map<string, CountedSighting>() })
+  const open = (series: IndexedSeries) => ({ key: seriesKey(series), last: new Map<string, CountedSighting>() })
   return {
     add: (series, { event: { event, arrival, eventKey }, value }) => {
       const { key, last } = found.getOrInsertComputed(series, open)

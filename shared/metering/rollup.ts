@@ -46,7 +46,12 @@ export interface RollupContribution {
 
 /** Adds up contributions per series and bucket of both levels. A series is told by its object, one for each. */
 export class RollupDeltas<Series extends { readonly customerId: number }> {
-  readonly #cells = new Map<Series, Map<number, Cell>>()
+  readonly #cells = new Map<Series, CellsOfSeries>()
+
+  /** The series that anything was added to. */
+  series(): MapIterator<Series> {
+    return this.#cells.keys()
+  }
 
   add(series: Series, contribution: RollupContribution): void {
     const cell = this.#cell(series, contribution)
@@ -77,17 +82,15 @@ export class RollupDeltas<Series extends { readonly customerId: number }> {
   }
 
   #cellAt(series: Series, bucket: number, kept: CellKind): Cell {
-    let cells = this.#cells.get(series)
+    const cells = this.#cells.get(series)
     if (cells === undefined) {
-      cells = new Map()
-      this.#cells.set(series, cells)
+      const first = emptyCell(kept)
+      this.#cells.set(series, { bucket, first, others: undefined })
+      return first
     }
-    let cell = cells.get(bucket)
-    if (cell === undefined) {
-      cell = emptyCell(kept)
-      cells.set(bucket, cell)
-    }
-    return cell
+    if (cells.bucket === bucket) return cells.first
+    cells.others ??= new Map()
+    return cells.others.getOrInsertComputed(bucket, () => emptyCell(kept))
   }
 
   /**
@@ -101,11 +104,15 @@ export class RollupDeltas<Series extends { readonly customerId: number }> {
       cells,
     }))
       .sort(byKey)
-      .flatMap((series) => [
-        ...deltasOf(series, QUARTER_HOUR, series.cells),
-        ...deltasOf(series, DAY, daysOf(series.cells)),
-      ])
+      .flatMap(deltasOf)
   }
+}
+
+// Nearly always a batch adds to one bucket of a series, which needs no map then.
+interface CellsOfSeries {
+  readonly bucket: number
+  readonly first: Cell
+  others: Map<number, Cell> | undefined
 }
 
 interface CellKind {
@@ -127,7 +134,7 @@ interface Cell extends CellKind {
 interface SeriesCells {
   readonly customerId: number
   readonly seriesId: string
-  readonly cells: ReadonlyMap<number, Cell>
+  readonly cells: CellsOfSeries
 }
 
 function emptyCell({ keepsParts, countsDistinct }: CellKind): Cell {
@@ -184,28 +191,43 @@ function daysOf(quarterHours: ReadonlyMap<number, Cell>): ReadonlyMap<number, Ce
   return days
 }
 
-function deltasOf(
+function deltasOf(series: SeriesCells): RollupDelta[] {
+  const { bucket, first, others } = series.cells
+  if (others === undefined) {
+    const delta = deltaOf(series, QUARTER_HOUR, [bucket, first])
+    return [delta, { ...delta, level: DAY, bucket: dayOfQuarterHour(bucket) }]
+  }
+  const quarterHours = others.set(bucket, first)
+  return [
+    ...sortedByBucket(quarterHours).map((cell) => deltaOf(series, QUARTER_HOUR, cell)),
+    ...sortedByBucket(daysOf(quarterHours)).map((cell) => deltaOf(series, DAY, cell)),
+  ]
+}
+
+function sortedByBucket(cells: ReadonlyMap<number, Cell>): [bucket: number, cell: Cell][] {
+  return [...cells].sort(([left], [right]) => left - right)
+}
+
+function deltaOf(
   { customerId, seriesId }: SeriesCells,
   level: Level,
-  cells: ReadonlyMap<number, Cell>,
-): RollupDelta[] {
-  return [...cells]
-    .sort(([left], [right]) => left - right)
-    .map(([bucket, { keepsParts, eventsCount, sum, max, min, timeSum, latest, ...cell }]) => ({
-      customerId,
-      seriesId,
-      level,
-      bucket,
-      keepsParts,
-      eventsCount,
-      valueSum: sum.toFixed(),
-      valueMax: max?.toFixed() ?? null,
-      valueMin: min?.toFixed() ?? null,
-      valueTimeSum: timeSum?.toFixed() ?? null,
-      latest,
-      distinctValues: cell.countsDistinct ? cell.distinctValues : null,
-      distinctPresent: cell.countsDistinct ? cell.distinctPresent : null,
-    }))
+  [bucket, cell]: readonly [number, Cell],
+): RollupDelta {
+  return {
+    customerId,
+    seriesId,
+    level,
+    bucket,
+    keepsParts: cell.keepsParts,
+    eventsCount: cell.eventsCount,
+    valueSum: cell.sum.toFixed(),
+    valueMax: cell.max?.toFixed() ?? null,
+    valueMin: cell.min?.toFixed() ?? null,
+    valueTimeSum: cell.timeSum?.toFixed() ?? null,
+    latest: cell.latest,
+    distinctValues: cell.countsDistinct ? cell.distinctValues : null,
+    distinctPresent: cell.countsDistinct ? cell.distinctPresent : null,
+  }
 }
 
 function byKey(left: SeriesCells, right: SeriesCells): number {

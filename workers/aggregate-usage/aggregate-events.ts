@@ -7,6 +7,7 @@ import { recordReceivedSequences } from '../../db/usage/event-sequences.ts'
 import { openCounting, requireCustomerReferences, touchCustomers } from '../../db/usage/ingest-references.ts'
 import { KnownSeries } from '../../db/usage/known-series.ts'
 import { ensureUsagePartitions, monthsOfMicros } from '../../db/usage/partitions.ts'
+import { RecentKeys } from '../../db/usage/recent-keys.ts'
 import { findRefusedUsage } from '../../db/usage/refused-usage.ts'
 import { insertUnprocessedEvents } from '../../db/usage/unprocessed-events.ts'
 import { insertUsageEvents } from '../../db/usage/usage-events.ts'
@@ -32,8 +33,7 @@ export async function aggregateEvents(
 export async function aggregateReceived(pool: Pool, organizationId: number, received: ReceivedEvents): Promise<void> {
   const origins = originsOf(received)
   await ensurePartitionsOnce(pool, origins)
-  const work = (client: PoolClient) =>
-    count(client, organizationId, { received, origins, knownSeries: knownSeriesOf(pool) })
+  const work = (client: PoolClient) => count(client, organizationId, { received, origins, ...rememberedOf(pool) })
   try {
     await inTransaction(pool, work)
   } catch (error) {
@@ -48,26 +48,28 @@ export async function aggregateReceived(pool: Pool, organizationId: number, rece
 interface Counting {
   readonly received: ReceivedEvents
   readonly origins: Origins
+  readonly recentKeys: RecentKeys
   readonly knownSeries: KnownSeries
 }
 
 async function count(
   client: PoolClient,
   organizationId: number,
-  { received, origins, knownSeries }: Counting,
+  { received, origins, recentKeys, knownSeries }: Counting,
 ): Promise<void> {
   const { metrics, firstArrival, refusesLate } = await openCounting(client, organizationId)
   const references = await requireCustomerReferences(client, organizationId, origins.externalIds.toSorted())
   const events = new PlacedEvents(received, { origins, references, firstArrival })
   const { first, resent } = separateDuplicates(events)
-  const known = [...(await claimEventKeys(client, organizationId, { events, places: first })), ...resent]
+  const claimed = await claimEventKeys(client, organizationId, { events, places: first, recent: recentKeys })
+  const known = [...claimed, ...resent]
   const added = addedEvents(events, known)
   // Whether late usage is refused is asked for all of them before the first is counted, so they have to be held.
   const held = refusesLate ? [...added] : added
   const refused = refusesLate
     ? await findRefusedUsage(client, organizationId, { events: [...held], metrics })
     : undefined
-  const counts = new UsageCounts<PlacedEvent>(metrics, refused)
+  const counts = new UsageCounts<PlacedEvent>(metrics, { series: knownSeries.index(), refused })
   const uncounted = new UncountedEvents()
   const earliest = new Map<number, number>()
   const see = (event: PlacedEvent) => {
@@ -76,7 +78,7 @@ async function count(
     noteEarliest(earliest, event)
   }
   await insertUsageEvents(client, organizationId, { records: received.records, rows: seeing(held, see) })
-  await counts.save(client, organizationId, knownSeries)
+  await counts.save(client, organizationId)
   await insertUnprocessedEvents(client, organizationId, [
     ...(await uncounted.entries(client, organizationId, { unusable: counts.unusable, events: held })),
     ...(await contentConflicts(client, organizationId, { events, known })),
@@ -104,10 +106,11 @@ function* seeing<Event>(events: Iterable<Event>, see: (event: Event) => void): G
   }
 }
 
-const knownSeries = new WeakMap<Pool, KnownSeries>()
+// What is remembered from transaction to transaction, of one database.
+const remembered = new WeakMap<Pool, Pick<Counting, 'recentKeys' | 'knownSeries'>>()
 
-function knownSeriesOf(pool: Pool): KnownSeries {
-  return knownSeries.getOrInsertComputed(pool, () => new KnownSeries())
+function rememberedOf(pool: Pool): Pick<Counting, 'recentKeys' | 'knownSeries'> {
+  return remembered.getOrInsertComputed(pool, () => ({ recentKeys: new RecentKeys(), knownSeries: new KnownSeries() }))
 }
 
 const CHECK_VIOLATION = '23514'

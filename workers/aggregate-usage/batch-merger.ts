@@ -11,7 +11,7 @@ interface Waiting<Held> {
 }
 
 // Larger transactions touch fewer rollup rows per event; past this size the gain is small and memory grows.
-const MAX_EVENTS_PER_TRANSACTION = 50_000
+const MAX_EVENTS_PER_TRANSACTION = 100_000
 // While one transaction waits for its commit, the next is prepared.
 const MAX_TRANSACTIONS = 2
 // A transaction costs as much as hundreds of events, so while an organization sends few at a time, they gather a moment.

@@ -38,11 +38,10 @@ export class ReceivedEvents {
   }
 
   static of(received: readonly ReceivedEvent[]): ReceivedEvents {
-    return ReceivedEvents.ofBatches(
-      received.map(({ event, receivedAt }) => ({
-        records: EventRecords.read(eventRecords([event]), 1),
-        receivedMicros: requireReceivedMicros(receivedAt),
-      })),
+    const records = EventRecords.read(eventRecords(received.map(({ event }) => event)), received.length)
+    return new ReceivedEvents(
+      records,
+      Float64Array.from(received, ({ receivedAt }) => requireReceivedMicros(receivedAt)),
     )
   }
 

@@ -11,7 +11,7 @@ import { requireReceivedMicros, type UsageBatch } from './received-events.ts'
 /** Stores, deduplicates and rolls up usage events; many queued jobs share one transaction. */
 export const aggregateUsage = defineWorker({
   queue: 'aggregate-usage',
-  concurrency: 16,
+  concurrency: 48,
   open: ({ pool, log }) => {
     const merger = new BatchMerger<PackedBatch>((batches) => aggregatePacked(pool, log, batches))
     return async (batch) => {
