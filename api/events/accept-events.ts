@@ -10,18 +10,25 @@ import type { Receipt } from './organization-clock.ts'
 const MAX_BATCH_EVENTS = 5_000
 
 /** What became of one event of a batch. */
-export interface EventResult {
+interface EventResult {
   readonly transaction_id: string | null
   readonly status: 'accepted' | 'rejected'
   readonly errors?: Issue[]
 }
 
-export interface BatchOutcome {
+interface BatchOutcome {
   readonly accepted: number
   readonly rejected: number
   readonly results: EventResult[]
   /** Every issue of every rejected event. */
   readonly issues: Issue[]
+}
+
+/** The answer to a batch. */
+export interface BatchAnswer {
+  readonly status: 202 | 422
+  /** JSON text. */
+  readonly body: string
 }
 
 /** What taking in events needs. */
@@ -53,19 +60,20 @@ export async function acceptEvent(
 
 /**
  * Takes in the acceptable events of a batch, and resolves once they are durable; the others are named with their
- * faults. Throws `validation_error` when the envelope is wrong. The body is taken, and let go of before the wait: what
- * lives through it outlives the young generation, and collecting that costs as much as reading it did.
+ * faults. Throws `validation_error` when the envelope is wrong. The body is taken and let go of, and the answer is written,
+ * before the wait: what lives through it as objects outlives the young generation, and collecting that costs as much as
+ * reading it did.
  */
 export async function acceptBatch(
   context: EventContext,
   organizationId: number,
   takeBody: () => unknown,
   format: EventFormat,
-): Promise<BatchOutcome> {
+): Promise<BatchAnswer> {
   const receipt = await context.organizationClock.receivedAt(organizationId)
-  const { durable, outcome } = addBatch(context, organizationId, receipt, readBatch(takeBody(), receipt, format))
+  const { durable, answer } = addBatch(context, organizationId, receipt, readBatch(takeBody(), receipt, format))
   await durable
-  return outcome
+  return answer
 }
 
 function addBatch(
@@ -73,9 +81,14 @@ function addBatch(
   organizationId: number,
   receipt: Receipt,
   { events, ...outcome }: ReturnType<typeof readBatch>,
-): { durable: Promise<void> | undefined; outcome: BatchOutcome } {
+): { durable: Promise<void> | undefined; answer: BatchAnswer } {
   const durable = events.length > 0 ? addEvents(context, organizationId, receipt, events) : undefined
-  return { durable, outcome }
+  return { durable, answer: answerOf(outcome) }
+}
+
+function answerOf({ accepted, rejected, results, issues }: BatchOutcome): BatchAnswer {
+  if (accepted > 0) return { status: 202, body: JSON.stringify({ accepted, rejected, results }) }
+  return { status: 422, body: JSON.stringify({ detail: issues, code: 'validation_error', results }) }
 }
 
 /** Resolves once the events are durable; throws as `IngestBuffer.add` does. */

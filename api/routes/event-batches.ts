@@ -61,10 +61,8 @@ export const eventBatchRoutes: Routes = async (server, { context }) => {
 
 async function answerBatch(context: ApiContext, request: FastifyRequest, reply: FastifyReply) {
   const format = request.mediaType === 'application/cloudevents-batch+json' ? CLOUD_EVENTS : NATIVE_EVENTS
-  const outcome = await acceptBatch(context, request.organizationId, () => takeBody(request), format)
-  const { accepted, rejected, results, issues } = outcome
-  if (accepted > 0) return reply.code(202).send({ accepted, rejected, results })
-  return reply.code(422).send({ detail: issues, code: 'validation_error', results })
+  const { status, body } = await acceptBatch(context, request.organizationId, () => takeBody(request), format)
+  return reply.code(status).type('application/json; charset=utf-8').send(body)
 }
 
 function takeBody(request: FastifyRequest): unknown {
