@@ -93,6 +93,15 @@ export class BinaryRows {
     this.#buffer.writeUInt32BE(value, at)
   }
 
+  replaceBytes(latin1: string, at: number): void {
+    this.#buffer.write(latin1, at, 'latin1')
+  }
+
+  /** What was written from one place to another, to be read at once: it is not the caller's. */
+  written(start: number, end: number): Buffer {
+    return this.#buffer.subarray(start, end)
+  }
+
   /** Text of at most 65,535 bytes, after their number; no field. */
   shortText(text: string): this {
     this.#reserve(2 + text.length * MOST_BYTES_PER_UNIT)

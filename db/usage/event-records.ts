@@ -1,7 +1,8 @@
+import { hash } from 'node:crypto'
 import { assert } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { CountedFields } from '../../shared/metering/count-event.ts'
-import { contentHashBytes, eventKeyBytes } from '../../shared/metering/event-identity.ts'
+import { canonicalText, eventKeyBytes } from '../../shared/metering/event-identity.ts'
 import type { ProducerPosition, UsageEvent } from '../../shared/metering/usage-event.ts'
 import { BinaryRows, readNumeric, readTimestamp } from '../binary-rows.ts'
 
@@ -27,7 +28,9 @@ const FIELD_HEAD = 4
 const KEY = FIELD_HEAD + 8
 const TIMESTAMP = KEY + FIELD_HEAD + 16
 const CODE = TIMESTAMP + FIELD_HEAD + 8
+const HASH_BYTES = 8
 const KEY_BYTES = 16
+const NO_HASH = '\0'.repeat(HASH_BYTES)
 const SEQUENCE_BYTES = 8
 const JSONB_VERSION_BYTES = 1
 const MOST_LISTS = 2 ** 16
@@ -58,10 +61,19 @@ function writeRecord(event: UsageEvent, to: BinaryRows): void {
   to.shortText(externalCustomerId)
   if (producer !== undefined) to.shortText(producer.id).double(producer.sequence)
   to.replaceUint16(to.length - start, start + FIELDS_AT)
-  to.bytes(contentHashBytes(event)).bytes(eventKeyBytes(event)).timestamp(event.timestampMicros)
+  const fields = to.length
+  to.bytes(NO_HASH).bytes(eventKeyBytes(event)).timestamp(event.timestampMicros)
   to.text(event.code).text(event.source).text(event.transactionId).text(event.externalSubscriptionId)
-  to.numeric(event.preciseTotalAmountCents ?? null).jsonb(JSON.stringify(event.properties))
+  to.numeric(event.preciseTotalAmountCents ?? null).jsonb(canonicalText(event.properties))
   to.replaceUint32(to.length - start, start)
+  // The time of an event that the server timed differs from resend to resend.
+  const content = to.written(fields + (timedByServer ? CODE : TIMESTAMP), to.length)
+  to.replaceBytes(hash('sha256', content, 'binary').slice(0, HASH_BYTES), fields + FIELD_HEAD)
+}
+
+/** 64 bits, as a signed integer, that tell a resend of an event from another event under the same identity. */
+export function contentHash(event: UsageEvent): bigint {
+  return EventRecords.read(eventRecords([event]), 1).contentHash(0)
 }
 
 /** A list of records; each event is told by its place, and read as far as is asked. */
@@ -144,6 +156,7 @@ export class EventRecords {
     return this.#bytes(one).compare(this.#bytes(other), right, right + KEY_BYTES, left, left + KEY_BYTES)
   }
 
+  /** As `contentHash` of the event. */
   contentHash(place: number): bigint {
     return this.#bytes(place).readBigInt64BE(this.#fields(place) + FIELD_HEAD)
   }

@@ -28,25 +28,14 @@ export function revisionKey({ source, transactionId }: Identified, revision: num
   return hash('sha256', `revision ${revision} of ${source.length}:${source}${transactionId}`).slice(0, 32)
 }
 
-/** 64 bits, as a signed integer, that tell a resend of an event from another event under the same identity. */
-export function contentHash(event: UsageEvent): bigint {
-  return BigInt.asIntN(64, BigInt(`0x${hash('sha256', contentOf(event)).slice(0, 16)}`))
+/**
+ * JSON text of properties that is the same for the same properties: the order of keys carries no meaning in JSON, so a
+ * resend may change it.
+ */
+export function canonicalText(properties: UsageEvent['properties']): string {
+  return JSON.stringify(canonical(properties))
 }
 
-/** The same bits as 8 characters, one for each byte. */
-export function contentHashBytes(event: UsageEvent): string {
-  return hash('sha256', contentOf(event), 'binary').slice(0, 8)
-}
-
-// Lengths, and what cannot stand in a number, keep the parts apart.
-function contentOf(event: UsageEvent): string {
-  const { code, externalSubscriptionId: named, preciseTotalAmountCents: amount = '', properties } = event
-  const subscription = named === null ? '' : `${named.length}:${named}`
-  const time = event.timedByServer ? '' : event.timestampMicros
-  return `${code.length}:${code}/${subscription}/${time}/${amount}/${JSON.stringify(canonical(properties))}`
-}
-
-// The order of keys carries no meaning in JSON, so a resend may change it.
 function canonical(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || isRawNumber(value)) return value
   if (Array.isArray(value)) return value.map(canonical)

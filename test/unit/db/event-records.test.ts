@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { EventRecords, eventRecords } from '../../../db/usage/event-records.ts'
-import { contentHash, eventKey } from '../../../shared/metering/event-identity.ts'
+import { contentHash, EventRecords, eventRecords } from '../../../db/usage/event-records.ts'
+import { eventKey } from '../../../shared/metering/event-identity.ts'
 import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
 import { usageEvent } from '../../support/usage-event.ts'
 
