@@ -74,7 +74,7 @@ describe('one event', () => {
   })
 
   test('numbers reach the queue digit by digit', async () => {
-    const properties = '{"big":12345678901234567890,"long":0.10000000000000000000000001,"zeros":1.10,"exponent":1e3}'
+    const properties = '{"big":12345678901234567890,"exponent":1e3,"long":0.10000000000000000000000001,"zeros":1.10}'
     const body = `{"transaction_id":"n","external_customer_id":"acme","code":"llm","properties":${properties}}`
     expect((await client.post('/events', body)).status).toBe(202)
     const [batch] = await queued()
