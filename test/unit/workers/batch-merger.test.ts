@@ -55,8 +55,8 @@ test('what waits is counted without another batch coming', async () => {
   await expect(waiting).resolves.toBeUndefined()
 })
 
-test('a transaction takes no more than 50,000 events, but one batch of any size', async () => {
-  await submit(batch(1, 60_000), batch(1, 40_000), batch(1, 10_000), batch(1, 1))
+test('a transaction takes no more than 100,000 events, but one batch of any size', async () => {
+  await submit(batch(1, 110_000), batch(1, 90_000), batch(1, 10_000), batch(1, 1))
   await vi.advanceTimersByTimeAsync(110)
-  expect(transactions).toEqual([[batch(1, 60_000)], [batch(1, 40_000), batch(1, 10_000)], [batch(1, 1)]])
+  expect(transactions).toEqual([[batch(1, 110_000)], [batch(1, 90_000), batch(1, 10_000)], [batch(1, 1)]])
 })
