@@ -15,7 +15,10 @@ export interface VitestRun {
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** Runs the projects and counts their tests. A run that fails without a failing test counts as one failure. */
+/**
+ * Runs the projects and counts their tests. A run that fails without a failing test counts as one failure. The many
+ * processes of a run load the same files, so all but the first take them as that has compiled them.
+ */
 export async function runVitest({ projects, files, environment }: VitestRun): Promise<TestCount> {
   const folder = mkdtempSync(join(tmpdir(), 'tabkeeper-report-'))
   const report = join(folder, 'report.json')
@@ -24,7 +27,7 @@ export async function runVitest({ projects, files, environment }: VitestRun): Pr
     const code = await runTool(
       'vitest',
       [...parameters, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
-      environment,
+      { ...environment, NODE_COMPILE_CACHE: join(folder, 'compiled') },
     )
     const { passed, failed } = readReport(report)
     return { passed, failed: code !== 0 && failed === 0 ? 1 : failed }
