@@ -7,6 +7,7 @@ import type { Config } from '../../shared/config.ts'
 import { webhookSettings } from '../../shared/webhooks/webhook-settings.ts'
 import type { WorkerContext } from '../../workers/context.ts'
 import { runWorker } from '../../workers/run-worker.ts'
+import type { WorkerDefinition } from '../../workers/worker-definition.ts'
 import { WORKERS } from '../../workers/workers.ts'
 
 /** Workers that take from the queues of the run, within the test's own process. */
@@ -15,8 +16,21 @@ export interface RunningWorkers {
   stop(): Promise<void>
 }
 
-/** Starts workers by name, as the process of their line in the Procfile does. */
-export async function startWorkers(config: Config, names: readonly QueueName[]): Promise<RunningWorkers> {
+/** How often workers look for what has become due: so often that nobody waits for it, or as in service. */
+type Pace = 'hurried' | 'of service'
+
+const HURRIED_EVERY_MS = 100
+
+/**
+ * Starts workers by name, as the process of their line in the Procfile does. Whoever starts a queue's worker twice does
+ * so at the pace of service: BullMQ on Postgres may lose a schedule that is set by one while the other takes its next
+ * turn, and the shorter the turns, the likelier that is.
+ */
+export async function startWorkers(
+  config: Config,
+  names: readonly QueueName[],
+  pace: Pace = 'hurried',
+): Promise<RunningWorkers> {
   const pool = createPool({ url: config.databaseUrl, role: 'tabkeeper_worker', max: config.databasePoolMax })
   const backend = await openQueueBackend(config, pool)
   const context: WorkerContext = {
@@ -29,7 +43,7 @@ export async function startWorkers(config: Config, names: readonly QueueName[]):
   }
   const stops = await Promise.all(
     WORKERS.filter((worker) => names.includes(worker.queue)).map((worker) =>
-      runWorker(worker as Parameters<typeof runWorker>[0], context),
+      runWorker(paced(worker as WorkerDefinition, pace), context),
     ),
   )
   return {
@@ -41,4 +55,9 @@ export async function startWorkers(config: Config, names: readonly QueueName[]):
       await pool.end()
     },
   }
+}
+
+function paced(worker: WorkerDefinition, pace: Pace): WorkerDefinition {
+  if (worker.schedule === undefined || pace === 'of service') return worker
+  return { ...worker, schedule: { ...worker.schedule, everyMs: HURRIED_EVERY_MS } }
 }

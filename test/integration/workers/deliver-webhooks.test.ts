@@ -16,12 +16,15 @@ beforeAll(async () => {
   owner = new Pool({ connectionString: api.config.databaseUrl, options: '-c search_path=tabkeeper' })
   receiver = await startWebhookReceiver()
   // Two of each, as two machines would run them.
-  workers = await Promise.all([1, 2].map(() => startWorkers(api.config, ['relay-outbox', 'deliver-webhooks'])))
+  workers = await Promise.all(
+    [1, 2].map(() => startWorkers(api.config, ['relay-outbox', 'deliver-webhooks'], 'of service')),
+  )
 })
 afterAll(async () => {
+  // First, so that no worker waits for an answer that a test has left hanging.
+  await receiver.stop()
   await Promise.all(workers.map((running) => running.stop()))
   await owner.end()
-  await receiver.stop()
   await api.stop()
 })
 // What a test left unfinished is no matter of the next.
