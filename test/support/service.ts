@@ -22,8 +22,8 @@ export interface ClockedClient extends ApiClient {
   advanceTo(frozenTime: string): Promise<void>
 }
 
-export async function startService(): Promise<TestService> {
-  const api = await startApi()
+export async function startService(environment: NodeJS.ProcessEnv = {}): Promise<TestService> {
+  const api = await startApi(environment)
   const queues = WORKERS.map((worker) => worker.queue)
   const workers = await startWorkers({ ...api.config, databasePoolMax: 12 }, queues)
   return {

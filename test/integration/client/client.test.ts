@@ -173,7 +173,7 @@ describe('a service that refuses', () => {
     proxy.mishap = () => (refusals-- > 0 ? { status: 429, retryAfter: '1' } : 'none')
     const client = await open()
     await client.record(EVENT)
-    await vi.waitFor(() => expect(proxy.requests).toHaveLength(1))
+    await vi.waitFor(() => expect(proxy.requests).toHaveLength(1), { timeout: 10_000 })
     await client.flush()
     const [first, second] = proxy.requests
     expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(990)
@@ -183,7 +183,7 @@ describe('a service that refuses', () => {
     const errors: string[] = []
     const client = await open({ apiKey: 'tk_wrong', onError: ({ code }) => errors.push(code) })
     await client.record(EVENT)
-    await vi.waitFor(() => expect(errors).toEqual(['unauthorized']))
+    await vi.waitFor(() => expect(errors).toEqual(['unauthorized']), { timeout: 10_000 })
     await expect(client.flush()).rejects.toMatchObject({ code: 'unauthorized' })
     await recordMany(client, 30)
     expect(proxy.requests).toHaveLength(1)

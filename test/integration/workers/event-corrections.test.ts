@@ -20,7 +20,9 @@ const METRICS = [
 ]
 
 beforeAll(async () => {
-  service = await startService()
+  // A hundred corrections at once wait for each other's locks, not for a connection, which nobody waits for longer than
+  // ten seconds.
+  service = await startService({ DATABASE_POOL_MAX: '40' })
   pool = createPool({ url: service.api.config.databaseUrl, role: 'tabkeeper_worker', max: 3 })
   client = await service.client(NOW)
   const charges: object[] = []

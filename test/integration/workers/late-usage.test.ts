@@ -261,12 +261,13 @@ describe('usage that is committed while an invoice is finalized', () => {
       await billing.query('select from subscriptions for update')
       await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
       const priced = priceUsage()
-      await vi.waitFor(async () => {
+      const isWaiting = async () => {
         const { rows } = await fixture.pool.query(
           `select from pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()`,
         )
         expect(rows.length).toBeGreaterThan(0)
-      })
+      }
+      await vi.waitFor(isWaiting, { timeout: 10_000 })
       await billing.query('commit')
       await priced
     } finally {
