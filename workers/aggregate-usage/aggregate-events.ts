@@ -63,7 +63,7 @@ async function count(
   const { first, resent } = separateDuplicates(events)
   const claimed = await claimEventKeys(client, organizationId, { events, places: first, recent: recentKeys })
   const known = [...claimed, ...resent]
-  const added = addedEvents(events, known)
+  const added = addedEvents(events, first, claimed)
   // Whether late usage is refused is asked for all of them before the first is counted, so they have to be held.
   const held = refusesLate ? [...added] : added
   const refused = refusesLate
@@ -88,13 +88,18 @@ async function count(
   await recordReceivedSequences(client, organizationId, origins.producers)
 }
 
-// In order of arrival, read anew each time that they are gone through: holding them costs the garbage collector more.
-function addedEvents(events: PlacedEvents, known: readonly number[]): Iterable<PlacedEvent> {
-  const isKnown = new Uint8Array(events.count)
-  for (const place of known) isKnown[place] = 1
+// Read anew each time that they are gone through: holding them costs the garbage collector more. A customer's events go
+// one after the other, which is where the index, and whoever reads them, will look for them.
+function addedEvents(
+  events: PlacedEvents,
+  first: readonly number[],
+  claimed: readonly number[],
+): Iterable<PlacedEvent> {
+  const isClaimed = new Uint8Array(events.count)
+  for (const place of claimed) isClaimed[place] = 1
   return {
     *[Symbol.iterator]() {
-      for (let place = 0; place < events.count; place += 1) if (isKnown[place] === 0) yield events.at(place)
+      for (const place of first) if (isClaimed[place] === 0) yield events.at(place)
     },
   }
 }
