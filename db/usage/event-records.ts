@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { assert } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { CountedFields } from '../../shared/metering/count-event.ts'
-import { canonicalText, eventKeyBytes } from '../../shared/metering/event-identity.ts'
+import { canonicalProperties, eventKeyBytes } from '../../shared/metering/event-identity.ts'
 import type { ProducerPosition, UsageEvent } from '../../shared/metering/usage-event.ts'
 import { BinaryRows, readNumeric, readTimestamp } from '../binary-rows.ts'
 
@@ -24,6 +24,7 @@ const FLAGS = 6
 const CUSTOMER = 7
 const TIMED_BY_SERVER = 1
 const HAS_PRODUCER = 2
+const HOLDS_RAW_NUMBERS = 4
 const FIELD_HEAD = 4
 const KEY = FIELD_HEAD + 8
 const TIMESTAMP = KEY + FIELD_HEAD + 16
@@ -55,16 +56,21 @@ export function eventRecords(events: readonly UsageEvent[]): Buffer {
 
 function writeRecord(event: UsageEvent, to: BinaryRows): void {
   const { timedByServer, externalCustomerId, producer } = event
+  const properties = canonicalProperties(event.properties)
   const start = to.length
   to.uint32(0).uint16(0)
-  to.uint8((timedByServer ? TIMED_BY_SERVER : 0) | (producer === undefined ? 0 : HAS_PRODUCER))
+  to.uint8(
+    (timedByServer ? TIMED_BY_SERVER : 0) |
+      (producer === undefined ? 0 : HAS_PRODUCER) |
+      (properties.holdsRawNumbers ? HOLDS_RAW_NUMBERS : 0),
+  )
   to.shortText(externalCustomerId)
   if (producer !== undefined) to.shortText(producer.id).double(producer.sequence)
   to.replaceUint16(to.length - start, start + FIELDS_AT)
   const fields = to.length
   to.bytes(NO_HASH).bytes(eventKeyBytes(event)).timestamp(event.timestampMicros)
   to.text(event.code).text(event.source).text(event.transactionId).text(event.externalSubscriptionId)
-  to.numeric(event.preciseTotalAmountCents ?? null).jsonb(canonicalText(event.properties))
+  to.numeric(event.preciseTotalAmountCents ?? null).jsonb(properties.text)
   to.replaceUint32(to.length - start, start)
   // The time of an event that the server timed differs from resend to resend.
   const content = to.written(fields + (timedByServer ? CODE : TIMESTAMP), to.length)
@@ -180,7 +186,7 @@ export class EventRecords {
       code: textOf(bytes, code) ?? '',
       externalSubscriptionId: textOf(bytes, subscription),
       timestampMicros: this.timestampMicros(place),
-      properties: jsonOf(bytes, fieldAfter(bytes, fieldAfter(bytes, subscription))),
+      properties: this.#properties(place, fieldAfter(bytes, fieldAfter(bytes, subscription))),
     }
   }
 
@@ -208,6 +214,15 @@ export class EventRecords {
     const customer = this.#start(place) + CUSTOMER
     const id = shortText(bytes, customer + 2 + bytes.readUInt16BE(customer))
     return { id, sequence: bytes.readDoubleBE(this.#fields(place) - SEQUENCE_BYTES) }
+  }
+
+  // Most have no number that reading would alter, so they need not be searched for one.
+  #properties(place: number, field: number): UsageEvent['properties'] {
+    const bytes = this.#bytes(place)
+    const text = bytes.toString('utf8', field + FIELD_HEAD + JSONB_VERSION_BYTES, fieldAfter(bytes, field))
+    return (this.#flags(place) & HOLDS_RAW_NUMBERS) === 0
+      ? JSON.parse(text)
+      : (parseExactJson(text) as UsageEvent['properties'])
   }
 
   /** The list that holds the record. */
@@ -243,9 +258,4 @@ function fieldAfter(bytes: Buffer, field: number): number {
 
 function textOf(bytes: Buffer, field: number): string | null {
   return isNull(bytes, field) ? null : bytes.toString('utf8', field + FIELD_HEAD, fieldAfter(bytes, field))
-}
-
-function jsonOf(bytes: Buffer, field: number): UsageEvent['properties'] {
-  const text = bytes.toString('utf8', field + FIELD_HEAD + JSONB_VERSION_BYTES, fieldAfter(bytes, field))
-  return parseExactJson(text) as UsageEvent['properties']
 }

@@ -30,19 +30,25 @@ export function revisionKey({ source, transactionId }: Identified, revision: num
 
 /**
  * JSON text of properties that is the same for the same properties: the order of keys carries no meaning in JSON, so a
- * resend may change it.
+ * resend may change it. Says as well whether there is a number in it that a double would alter.
  */
-export function canonicalText(properties: UsageEvent['properties']): string {
-  return JSON.stringify(canonical(properties))
+export function canonicalProperties(properties: UsageEvent['properties']): { text: string; holdsRawNumbers: boolean } {
+  const seen = { rawNumbers: 0 }
+  const text = JSON.stringify(canonical(properties, seen))
+  return { text, holdsRawNumbers: seen.rawNumbers > 0 }
 }
 
-function canonical(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || isRawNumber(value)) return value
-  if (Array.isArray(value)) return value.map(canonical)
+function canonical(value: unknown, seen: { rawNumbers: number }): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (isRawNumber(value)) {
+    seen.rawNumbers += 1
+    return value
+  }
+  if (Array.isArray(value)) return value.map((item) => canonical(item, seen))
   const keys = sortedKeys(value)
   // An ordinary object would take this key for its prototype.
   const sorted: Record<string, unknown> = keys.includes('__proto__') ? Object.create(null) : {}
-  for (const key of keys) sorted[key] = canonical((value as Record<string, unknown>)[key])
+  for (const key of keys) sorted[key] = canonical((value as Record<string, unknown>)[key], seen)
   return sorted
 }
 
@@ -52,7 +58,8 @@ const FEW_KEYS = 16
 function sortedKeys(value: object): string[] {
   const keys = Object.keys(value)
   if (keys.length > FEW_KEYS) return keys.sort()
-  for (const [index, key] of keys.entries()) {
+  for (let index = 1; index < keys.length; index += 1) {
+    const key = keys[index] as string
     let place = index
     for (; place > 0 && (keys[place - 1] as string) > key; place -= 1) keys[place] = keys[place - 1] as string
     keys[place] = key

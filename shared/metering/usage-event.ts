@@ -64,7 +64,7 @@ export function parseUsageEvent(
   for (const field of Object.keys(value)) {
     if (!FIELDS.has(field)) refuse(field, 'unknown field', 'extra_forbidden')
   }
-  const event: UsageEvent = {
+  const named: UsageEvent = {
     externalCustomerId: readName(value, 'external_customer_id', refuse),
     source: value['source'] === undefined ? '' : readName(value, 'source', refuse, 0),
     transactionId: readName(value, 'transaction_id', refuse),
@@ -73,11 +73,19 @@ export function parseUsageEvent(
       value['external_subscription_id'] == null ? null : readName(value, 'external_subscription_id', refuse),
     timestampMicros: readTimestamp(value['timestamp'], receivedAtMicros, refuse),
     timedByServer: value['timestamp'] == null,
-    ...readAmount(value['precise_total_amount_cents'], refuse),
-    ...readProducer(value, refuse),
     properties: readProperties(value['properties'], refuse),
   }
+  const event = isPlain(value)
+    ? named
+    : { ...named, ...readAmount(value['precise_total_amount_cents'], refuse), ...readProducer(value, refuse) }
   return issues.length === 0 ? { event } : { issues }
+}
+
+// Few events name a price or number themselves, and copying fields is what reading the others would cost most.
+function isPlain(value: Record<string, unknown>): boolean {
+  return (
+    value['precise_total_amount_cents'] == null && value['producer_id'] == null && value['producer_sequence'] == null
+  )
 }
 
 type Refuse = (field: string, msg: string, type: string) => void
