@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os'
 import { pino } from 'pino'
 import { createConnection, createPool } from '../db/connection.ts'
 import { openQueueBackend } from '../queues/backend.ts'
@@ -15,6 +16,9 @@ if (unknown.length > 0) {
   console.error(`no such worker: ${unknown.join(', ')}; there are ${WORKERS.map((worker) => worker.queue).join(', ')}`)
   process.exit(1)
 }
+
+// Somebody waits for every answer of `web`; what a worker does may come a moment later.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 
 const config = readConfig(process.env)
 const log = pino({ level: config.logLevel })
