@@ -11,12 +11,12 @@ interface Waiting<Held> {
 }
 
 // Larger transactions touch fewer rollup rows per event; past this size the gain is small and memory grows.
-const MAX_EVENTS_PER_TRANSACTION = 100_000
+const MAX_EVENTS_PER_TRANSACTION = 75_000
 // While one transaction waits for its commit, the next is prepared.
 const MAX_TRANSACTIONS = 2
 // A transaction costs as much as hundreds of events, so while an organization sends few at a time, they gather a moment.
-const FEW_EVENTS = 2_500
-const GATHER_MS = 100
+const FEW_EVENTS = 25_000
+const GATHER_MS = 250
 
 /**
  * Lets jobs that are in flight at the same time share one transaction. Answers per batch, so that a failure of the
@@ -26,18 +26,24 @@ export class BatchMerger<Held extends Batch> {
   readonly #work: (batches: readonly Held[]) => Promise<readonly PromiseSettledResult<void>[]>
   #waiting: Waiting<Held>[] = []
   #running = 0
+  /** Jobs that are held: those that wait and those of running transactions. */
+  #held = 0
+  readonly #slots: number
   /** When the last transaction of an organization started; those that are long over are forgotten. */
   readonly #startedAtMs = new Map<number, number>()
   #startsLater = false
 
-  constructor(work: (batches: readonly Held[]) => Promise<readonly PromiseSettledResult<void>[]>) {
+  /** `slots` is how many jobs can be held at once. */
+  constructor(work: (batches: readonly Held[]) => Promise<readonly PromiseSettledResult<void>[]>, slots: number) {
     this.#work = work
+    this.#slots = slots
   }
 
   /** Resolves once the batch is committed. */
   async submit(batch: Held): Promise<void> {
     const settle = Promise.withResolvers<void>()
     this.#waiting.push({ batch, settle })
+    this.#held += 1
     // Jobs that arrive in the same turn of the event loop get the chance to join.
     setImmediate(() => this.#startNext())
     await settle.promise
@@ -55,6 +61,7 @@ export class BatchMerger<Held extends Batch> {
     this.#running += 1
     void this.#run(group).finally(() => {
       this.#running -= 1
+      this.#held -= group.length
       this.#startNext()
     })
   }
@@ -78,6 +85,8 @@ export class BatchMerger<Held extends Batch> {
     for (const [organizationId, startedAtMs] of this.#startedAtMs) {
       if (startedAtMs <= sinceMs) this.#startedAtMs.delete(organizationId)
     }
+    // While no other job can come, nothing is gained by waiting.
+    if (this.#held >= this.#slots) return this.#waiting[0]?.batch.organizationId
     const counts = new Map<number, number>()
     for (const { batch } of this.#waiting) {
       counts.set(batch.organizationId, (counts.get(batch.organizationId) ?? 0) + batch.count)

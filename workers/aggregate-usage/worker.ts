@@ -1,19 +1,23 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { EventRecords } from '../../db/usage/event-records.ts'
-import type { Payload } from '../../queues/contracts.ts'
+import { type Payload, QUEUES } from '../../queues/contracts.ts'
 import { unpackUsage } from '../../queues/usage-payload.ts'
 import { defineWorker } from '../worker-definition.ts'
 import { BatchMerger } from './batch-merger.ts'
 import { aggregateOrBisect } from './bisect.ts'
 import { requireReceivedMicros, type UsageBatch } from './received-events.ts'
 
+// Of each partition; as many full jobs as two transactions take, and some more.
+const CONCURRENCY = 20
+
 /** Stores, deduplicates and rolls up usage events; many queued jobs share one transaction. */
 export const aggregateUsage = defineWorker({
   queue: 'aggregate-usage',
-  concurrency: 48,
+  concurrency: CONCURRENCY,
   open: ({ pool, log }) => {
-    const merger = new BatchMerger<PackedBatch>((batches) => aggregatePacked(pool, log, batches))
+    const slots = CONCURRENCY * QUEUES['aggregate-usage'].partitions
+    const merger = new BatchMerger<PackedBatch>((batches) => aggregatePacked(pool, log, batches), slots)
     return async (batch) => {
       await merger.submit(batch)
       return { organizationId: batch.organizationId, events: batch.count }

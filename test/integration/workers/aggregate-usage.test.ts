@@ -161,8 +161,9 @@ describe('an event that cannot be counted', () => {
     const events = Array.from({ length: 20 }, (_, index) =>
       usageEvent({ ...about, transactionId: `p-${index}`, properties: index === 13 ? { text: 'a\u0000b' } : {} }),
     )
-    const merger = new BatchMerger<Payload<'aggregate-usage'>>((packed) =>
-      aggregatePacked(fixture.pool, pino({ level: 'silent' }), packed),
+    const merger = new BatchMerger<Payload<'aggregate-usage'>>(
+      (packed) => aggregatePacked(fixture.pool, pino({ level: 'silent' }), packed),
+      3,
     )
     const [first, second] = await Promise.all([events.slice(0, 8), events.slice(8)].map(packed))
     const corrupt = { ...(await packed([])), count: 1, events: 'not what was packed' }

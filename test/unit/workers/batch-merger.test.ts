@@ -6,6 +6,8 @@ interface SentBatch {
   readonly count: number
 }
 
+const SLOTS = 5
+
 let transactions: (readonly SentBatch[])[]
 let merger: BatchMerger<SentBatch>
 
@@ -15,7 +17,7 @@ beforeEach(() => {
   merger = new BatchMerger(async (batches) => {
     transactions.push(batches)
     return batches.map(() => ({ status: 'fulfilled', value: undefined }))
-  })
+  }, SLOTS)
 })
 afterEach(() => vi.useRealTimers())
 
@@ -32,7 +34,7 @@ test('the first batch of an organization is counted at once, the few after it ga
   await submit(batch(1, 2))
   await submit(batch(1, 3))
   expect(transactions).toHaveLength(1)
-  await vi.advanceTimersByTimeAsync(110)
+  await vi.advanceTimersByTimeAsync(260)
   expect(transactions.slice(1)).toEqual([[batch(1, 2), batch(1, 3)]])
 })
 
@@ -44,19 +46,27 @@ test('an organization that gathers holds up no other', async () => {
 
 test('many events do not wait', async () => {
   await submit(batch(1, 1))
-  await submit(batch(1, 2_000), batch(1, 600))
-  expect(transactions.slice(1)).toEqual([[batch(1, 2_000), batch(1, 600)]])
+  await submit(batch(1, 20_000), batch(1, 6_000))
+  expect(transactions.slice(1)).toEqual([[batch(1, 20_000), batch(1, 6_000)]])
+})
+
+test('when no other job can come, few events do not wait for it', async () => {
+  await submit(batch(1, 1))
+  await submit(batch(1, 1), batch(1, 2), batch(1, 3), batch(1, 4))
+  expect(transactions).toHaveLength(1)
+  await submit(batch(1, 5))
+  expect(transactions.slice(1)).toEqual([[1, 2, 3, 4, 5].map((count) => batch(1, count))])
 })
 
 test('what waits is counted without another batch coming', async () => {
   await submit(batch(1, 1))
   const waiting = merger.submit(batch(1, 1))
-  await vi.advanceTimersByTimeAsync(200)
+  await vi.advanceTimersByTimeAsync(400)
   await expect(waiting).resolves.toBeUndefined()
 })
 
-test('a transaction takes no more than 100,000 events, but one batch of any size', async () => {
-  await submit(batch(1, 110_000), batch(1, 90_000), batch(1, 10_000), batch(1, 1))
-  await vi.advanceTimersByTimeAsync(110)
-  expect(transactions).toEqual([[batch(1, 110_000)], [batch(1, 90_000), batch(1, 10_000)], [batch(1, 1)]])
+test('a transaction takes no more than 75,000 events, but one batch of any size', async () => {
+  await submit(batch(1, 80_000), batch(1, 65_000), batch(1, 10_000), batch(1, 1))
+  await vi.advanceTimersByTimeAsync(260)
+  expect(transactions).toEqual([[batch(1, 80_000)], [batch(1, 65_000), batch(1, 10_000)], [batch(1, 1)]])
 })
