@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import swagger from '@fastify/swagger'
-import scalar from '@scalar/fastify-api-reference'
-import type { FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { withDescribedAnswers } from './described-answers.ts'
 import { withNamedSchemas } from './named-schemas.ts'
 import { withObjectParameters } from './object-parameters.ts'
@@ -53,14 +52,31 @@ export async function registerOpenApi(server: FastifyInstance): Promise<void> {
   })
 }
 
-/** Serves the document, and a page that renders it. */
-export async function registerDocumentation(server: FastifyInstance): Promise<void> {
+/** Serves the document, and pages that render it. */
+export function registerDocumentation(server: FastifyInstance): void {
   server.get('/openapi.json', { schema: { hide: true } }, () => server.swagger())
-  await server.register(scalar, {
+  let reference: Promise<FastifyInstance> | undefined
+  for (const url of ['/docs', '/docs/*']) {
+    server.get(url, { schema: { hide: true } }, async (request, reply) => {
+      reference ??= openReference()
+      const { routing } = await reference
+      reply.hijack()
+      routing(request.raw, reply.raw)
+    })
+  }
+}
+
+// A server of its own, because what it serves takes 20 MB of memory: it is loaded when somebody looks at it.
+async function openReference(): Promise<FastifyInstance> {
+  const { default: scalar } = await import('@scalar/fastify-api-reference')
+  const reference = Fastify({ routerOptions: { ignoreTrailingSlash: true } })
+  await reference.register(scalar, {
     routePrefix: '/docs',
     logLevel: 'silent',
     configuration: { url: '/openapi.json', pageTitle: 'Tabkeeper API', telemetry: false, withDefaultFonts: false },
   })
+  await reference.ready()
+  return reference
 }
 
 function packageVersion(): string {

@@ -97,7 +97,7 @@ export async function createServer(context: ApiContext, logger: FastifyBaseLogge
   await registerOpenApi(server)
   await server.register(healthRoutes, { context })
   await server.register((scope, _options, done) => registerKeyedRoutes(scope, context, done), { prefix: '/v1' })
-  await registerDocumentation(server)
+  registerDocumentation(server)
   await registerOperatorPages(server, context)
   return server
 }

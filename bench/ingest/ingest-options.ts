@@ -30,7 +30,7 @@ export function readIngestOptions(): IngestOptions {
   const backends = BACKENDS.filter((backend) => values.only === undefined || values.only === backend)
   if (backends.length === 0) throw new Error(`--only is "${values.only}"; it takes postgres or redis: ${USAGE}`)
   return {
-    events: wholeNumber('events', values.events ?? '200000', { most: 2_000_000, usage: USAGE }),
+    events: wholeNumber('events', values.events ?? '400000', { most: 2_000_000, usage: USAGE }),
     batch: wholeNumber('batch', values.batch ?? '1000', { most: 5_000, usage: USAGE }),
     connections: wholeNumber('connections', values.connections ?? '16', { most: 100, usage: USAGE }),
     seconds: wholeNumber('seconds', values.seconds ?? '10', { most: 600, usage: USAGE }),
