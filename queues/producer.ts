@@ -82,7 +82,9 @@ function jobOptions(name: QueueName): JobsOptions {
   return {
     attempts,
     backoff: { type: 'bounded', delay: backoffMs },
-    removeOnComplete: { count: keptCompleted },
+    // A count, also that of none, makes every job that ends look at all others that have: on Postgres such jobs wait for each
+    // other in circles when many end at once.
+    removeOnComplete: keptCompleted === 0 ? true : { count: keptCompleted },
     // A job that failed for good is a dead letter and stays until somebody looks at it.
     removeOnFail: false,
   }
