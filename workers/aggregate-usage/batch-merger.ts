@@ -14,9 +14,11 @@ interface Waiting<Held> {
 const MAX_EVENTS_PER_TRANSACTION = 75_000
 // While one transaction waits for its commit, the next is prepared.
 const MAX_TRANSACTIONS = 2
-// A transaction costs as much as hundreds of events, so while an organization sends few at a time, they gather a moment.
+// Many small transactions cost several times what a large one does. So while there are few events of an organization, its
+// transactions take a third of the time at most, and the events gather meanwhile; but they never wait for long.
 const FEW_EVENTS = 25_000
-const GATHER_MS = 250
+const MIN_PAUSE_RATIO = 3
+const MAX_GATHER_MS = 250
 
 /**
  * Lets jobs that are in flight at the same time share one transaction. Answers per batch, so that a failure of the
@@ -29,9 +31,9 @@ export class BatchMerger<Held extends Batch> {
   /** Jobs that are held: those that wait and those of running transactions. */
   #held = 0
   readonly #slots: number
-  /** When the last transaction of an organization started; those that are long over are forgotten. */
-  readonly #startedAtMs = new Map<number, number>()
-  #startsLater = false
+  /** Until when the few events of an organization gather, where that is still to come. */
+  readonly #gathersUntilMs = new Map<number, number>()
+  #timer: NodeJS.Timeout | undefined
 
   /** `slots` is how many jobs can be held at once. */
   constructor(work: (batches: readonly Held[]) => Promise<readonly PromiseSettledResult<void>[]>, slots: number) {
@@ -57,11 +59,18 @@ export class BatchMerger<Held extends Batch> {
       return
     }
     const group = this.#takeGroup(organizationId)
-    this.#startedAtMs.set(organizationId, performance.now())
+    const startedAtMs = performance.now()
+    const latestMs = startedAtMs + MAX_GATHER_MS
+    this.#gathersUntilMs.set(organizationId, latestMs)
     this.#running += 1
     void this.#run(group).finally(() => {
       this.#running -= 1
       this.#held -= group.length
+      const untilMs = startedAtMs + MIN_PAUSE_RATIO * (performance.now() - startedAtMs)
+      // Unless another has started meanwhile.
+      if (this.#gathersUntilMs.get(organizationId) === latestMs) {
+        this.#gathersUntilMs.set(organizationId, Math.min(untilMs, latestMs))
+      }
       this.#startNext()
     })
   }
@@ -81,9 +90,9 @@ export class BatchMerger<Held extends Batch> {
 
   // The longest waiting organization goes first, except those that gather.
   #nextOrganization(): number | undefined {
-    const sinceMs = performance.now() - GATHER_MS
-    for (const [organizationId, startedAtMs] of this.#startedAtMs) {
-      if (startedAtMs <= sinceMs) this.#startedAtMs.delete(organizationId)
+    const nowMs = performance.now()
+    for (const [organizationId, untilMs] of this.#gathersUntilMs) {
+      if (untilMs <= nowMs) this.#gathersUntilMs.delete(organizationId)
     }
     // While no other job can come, nothing is gained by waiting.
     if (this.#held >= this.#slots) return this.#waiting[0]?.batch.organizationId
@@ -91,16 +100,14 @@ export class BatchMerger<Held extends Batch> {
     for (const { batch } of this.#waiting) {
       counts.set(batch.organizationId, (counts.get(batch.organizationId) ?? 0) + batch.count)
     }
-    return counts.keys().find((id) => !this.#startedAtMs.has(id) || (counts.get(id) ?? 0) >= FEW_EVENTS)
+    return counts.keys().find((id) => !this.#gathersUntilMs.has(id) || (counts.get(id) ?? 0) >= FEW_EVENTS)
   }
 
+  // All that wait are of organizations that gather.
   #startLater(): void {
-    if (this.#startsLater) return
-    this.#startsLater = true
-    setTimeout(() => {
-      this.#startsLater = false
-      this.#startNext()
-    }, GATHER_MS)
+    const untilMs = this.#waiting.map(({ batch }) => this.#gathersUntilMs.get(batch.organizationId) ?? 0)
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#startNext(), Math.ceil(Math.min(...untilMs) - performance.now()))
   }
 
   // A transaction holds one organization's events.

@@ -7,6 +7,7 @@ interface SentBatch {
 }
 
 const SLOTS = 5
+const TAKES_MS = 30
 
 let transactions: (readonly SentBatch[])[]
 let merger: BatchMerger<SentBatch>
@@ -16,6 +17,7 @@ beforeEach(() => {
   transactions = []
   merger = new BatchMerger(async (batches) => {
     transactions.push(batches)
+    await new Promise((resolve) => setTimeout(resolve, TAKES_MS))
     return batches.map(() => ({ status: 'fulfilled', value: undefined }))
   }, SLOTS)
 })
@@ -33,9 +35,23 @@ test('the first batch of an organization is counted at once, the few after it ga
   expect(transactions).toEqual([[batch(1, 1)]])
   await submit(batch(1, 2))
   await submit(batch(1, 3))
+  await vi.advanceTimersByTimeAsync(2 * TAKES_MS)
   expect(transactions).toHaveLength(1)
-  await vi.advanceTimersByTimeAsync(260)
+  await vi.advanceTimersByTimeAsync(TAKES_MS)
   expect(transactions.slice(1)).toEqual([[batch(1, 2), batch(1, 3)]])
+})
+
+test('few events wait for a quarter of a second at most, however long transactions take', async () => {
+  merger = new BatchMerger((batches) => {
+    transactions.push(batches)
+    return new Promise(() => undefined)
+  }, SLOTS)
+  await submit(batch(1, 1))
+  await submit(batch(1, 2))
+  await vi.advanceTimersByTimeAsync(240)
+  expect(transactions).toHaveLength(1)
+  await vi.advanceTimersByTimeAsync(10)
+  expect(transactions.slice(1)).toEqual([[batch(1, 2)]])
 })
 
 test('an organization that gathers holds up no other', async () => {
@@ -52,10 +68,10 @@ test('many events do not wait', async () => {
 
 test('when no other job can come, few events do not wait for it', async () => {
   await submit(batch(1, 1))
-  await submit(batch(1, 1), batch(1, 2), batch(1, 3), batch(1, 4))
+  await submit(batch(1, 2), batch(1, 3), batch(1, 4))
   expect(transactions).toHaveLength(1)
   await submit(batch(1, 5))
-  expect(transactions.slice(1)).toEqual([[1, 2, 3, 4, 5].map((count) => batch(1, count))])
+  expect(transactions.slice(1)).toEqual([[2, 3, 4, 5].map((count) => batch(1, count))])
 })
 
 test('what waits is counted without another batch coming', async () => {
