@@ -22,9 +22,10 @@ interface Claim {
 
 /**
  * Claims the identities of the events at the places, each of which is there once. Answers with the places of those that
- * were claimed before and must not count again. Places must be sorted by customer and key, so that two transactions do not
- * wait for each other in a circle. Keys that were claimed lately are claimed first: another transaction of this process may
- * be about to commit them.
+ * were claimed before and must not count again. Keys that were claimed lately are claimed first, because another
+ * transaction of this process may be about to commit them; then all others. Places must be sorted by customer and key, so
+ * that two transactions do not wait for each other in a circle. They still may where keys were remembered whose transaction
+ * failed: Postgres ends one of the two then, and its jobs run again.
  */
 export async function claimEventKeys(
   client: PoolClient,
