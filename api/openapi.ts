@@ -59,9 +59,9 @@ export function registerDocumentation(server: FastifyInstance): void {
   for (const url of ['/docs', '/docs/*']) {
     server.get(url, { schema: { hide: true } }, async (request, reply) => {
       reference ??= openReference()
-      const { routing } = await reference
+      const pages = await reference
       reply.hijack()
-      routing(request.raw, reply.raw)
+      pages.routing(request.raw, reply.raw)
     })
   }
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createPool } from '../../../db/connection.ts'
 import { eventRecords } from '../../../db/usage/event-records.ts'
 import type { Payload } from '../../../queues/contracts.ts'
 import { packUsage } from '../../../queues/usage-payload.ts'
@@ -67,6 +68,33 @@ describe('events', () => {
     expect(await rollupSums(fixture, 1)).toMatchObject({ 'once/once': '3×6' })
     const stored = await fixture.pool.query(`select count(*)::int as count from usage_events where code = 'once'`)
     expect(stored.rows).toEqual([{ count: 3 }])
+  })
+
+  test('count once across processes, of which none remembers what another has claimed', async () => {
+    await insertMetric(fixture, { code: 'processes', aggregation: 'sum', fieldName: 'tokens' })
+    await registerCustomer('processes')
+    const events = Array.from({ length: 40 }, (_, index) =>
+      usageEvent({ externalCustomerId: 'processes', code: 'processes', properties: { tokens: index } }),
+    )
+    const others = [1, 2, 3].map(() => createPool({ url: fixture.url, role: 'tabkeeper_worker', max: 1 }))
+    try {
+      const overlapping = [events.slice(0, 20), events.slice(10, 30), events.slice(15), events]
+      await Promise.all(
+        overlapping.map((part, index) =>
+          aggregateEvents(
+            others[index] ?? fixture.pool,
+            fixture.organizationId,
+            part.map((event) => ({ event, receivedAt: RECEIVED_AT })),
+          ),
+        ),
+      )
+      await aggregate(events.toReversed())
+    } finally {
+      for (const pool of others) await pool.end()
+    }
+    expect(await rollupSums(fixture, 0)).toMatchObject({ 'processes/processes': '40×780' })
+    const stored = await fixture.pool.query(`select count(*)::int as count from usage_events where code = 'processes'`)
+    expect(stored.rows).toEqual([{ count: 40 }])
   })
 
   test('of one identity with other content: the first wins for ever and the other is listed', async () => {

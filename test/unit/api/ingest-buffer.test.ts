@@ -108,7 +108,7 @@ test('organizations never share a job, nor wait for each other', async () => {
   await untilJobs(jobs, 2)
   for (const job of jobs) job.accept()
   await Promise.all(requests)
-  expect(jobs.map(({ organizationId }) => organizationId).toSorted()).toEqual([1, 2])
+  expect(new Set(jobs.map(({ organizationId }) => organizationId))).toEqual(new Set([1, 2]))
 })
 
 test('a test clock that was moved opens another job', async () => {
