@@ -194,18 +194,22 @@ export class EventRecords {
   event(place: number): UsageEvent {
     const bytes = this.#bytes(place)
     const source = fieldAfter(bytes, this.#fields(place) + CODE)
-    const transactionId = fieldAfter(bytes, source)
-    const amount = fieldAfter(bytes, fieldAfter(bytes, transactionId))
+    const amount = fieldAfter(bytes, fieldAfter(bytes, fieldAfter(bytes, source)))
     const producer = this.producer(place)
     return {
       externalCustomerId: this.externalCustomerId(place),
       source: textOf(bytes, source) ?? '',
-      transactionId: textOf(bytes, transactionId) ?? '',
+      transactionId: this.transactionId(place),
       ...this.countedFields(place),
       timedByServer: (this.#flags(place) & TIMED_BY_SERVER) !== 0,
       ...(isNull(bytes, amount) ? {} : { preciseTotalAmountCents: readNumeric(bytes, amount + FIELD_HEAD) }),
       ...(producer === undefined ? {} : { producer }),
     }
+  }
+
+  transactionId(place: number): string {
+    const bytes = this.#bytes(place)
+    return textOf(bytes, fieldAfter(bytes, fieldAfter(bytes, this.#fields(place) + CODE))) ?? ''
   }
 
   producer(place: number): ProducerPosition | undefined {

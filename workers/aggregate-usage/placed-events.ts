@@ -98,6 +98,10 @@ export class PlacedEvent implements AddedFields, CountableEvent {
     return this.#records.eventKey(this.place)
   }
 
+  get transactionId(): string {
+    return this.#records.transactionId(this.place)
+  }
+
   /** As it was sent. */
   get sent(): UsageEvent {
     return this.#records.event(this.place)

@@ -99,16 +99,16 @@ export async function contentConflicts(
 }
 
 function unprocessed(
-  { customerId, eventKey, sent }: PlacedEvent,
+  { customerId, eventKey, transactionId, event }: PlacedEvent,
   reason: UnprocessedEvent['reason'],
   details: UnprocessedEvent['details'] = {},
 ): UnprocessedEvent {
   return {
     customerId,
     eventKey,
-    timestampMicros: sent.timestampMicros,
-    code: sent.code,
-    transactionId: sent.transactionId,
+    timestampMicros: event.timestampMicros,
+    code: event.code,
+    transactionId,
     metricId: null,
     reason,
     details,
