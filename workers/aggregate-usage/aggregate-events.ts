@@ -65,10 +65,9 @@ async function count(
   const known = [...claimed, ...resent]
   const added = addedEvents(events, first, claimed)
   // Whether late usage is refused is asked for all of them before the first is counted, so they have to be held.
-  const held = refusesLate ? [...added] : added
-  const refused = refusesLate
-    ? await findRefusedUsage(client, organizationId, { events: [...held], metrics })
-    : undefined
+  const held = refusesLate ? [...added] : undefined
+  const refused = held && (await findRefusedUsage(client, organizationId, { events: held, metrics }))
+  const rows = held ?? added
   const counts = new UsageCounts<PlacedEvent>(metrics, { series: knownSeries.index(), refused })
   const uncounted = new UncountedEvents()
   const earliest = new Map<number, number>()
@@ -77,10 +76,10 @@ async function count(
     uncounted.see(event)
     noteEarliest(earliest, event)
   }
-  await insertUsageEvents(client, organizationId, { records: received.records, rows: seeing(held, see) })
+  await insertUsageEvents(client, organizationId, { records: received.records, rows: seeing(rows, see) })
   await counts.save(client, organizationId)
   await insertUnprocessedEvents(client, organizationId, [
-    ...(await uncounted.entries(client, organizationId, { unusable: counts.unusable, events: held })),
+    ...(await uncounted.entries(client, organizationId, { unusable: counts.unusable, events: rows })),
     ...(await contentConflicts(client, organizationId, { events, known })),
   ])
   await touchCustomers(client, organizationId, earliest)
