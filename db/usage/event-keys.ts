@@ -22,10 +22,8 @@ interface Claim {
 
 /**
  * Claims the identities of the events at the places, each of which is there once. Answers with the places of those that
- * were claimed before and must not count again. Keys that were claimed lately are claimed first, because another
- * transaction of this process may be about to commit them; then all others. Places must be sorted by customer and key, so
- * that two transactions do not wait for each other in a circle. They still may where keys were remembered whose transaction
- * failed: Postgres ends one of the two then, and its jobs run again.
+ * were claimed before and must not count again. Places must be sorted by customer and key: all are claimed in that one
+ * order, so that no transactions wait for each other in a circle. Keys that were claimed lately are looked up first.
  */
 export async function claimEventKeys(
   client: PoolClient,
@@ -33,10 +31,12 @@ export async function claimEventKeys(
   { events, places, recent }: Claim & { readonly recent: RecentKeys },
 ): Promise<readonly number[]> {
   const { records } = events
-  const isRecent = new Set(places.filter((place) => recent.add(records.keyPrefix(place), records.keyInfix(place))))
-  const resent = await claimWithConflicts(client, organizationId, { events, places: [...isRecent] })
-  const left = isRecent.size === 0 ? places : places.filter((place) => !isRecent.has(place))
-  return [...resent, ...(await claimUnseen(client, organizationId, { events, places: left }))]
+  const suspected = places.filter((place) => recent.add(records.keyPrefix(place), records.keyInfix(place)))
+  const claimed = await findClaimed(client, organizationId, { events, places: suspected })
+  const left = { events, places: claimed.size === 0 ? places : places.filter((place) => !claimed.has(place)) }
+  // Another transaction of this process may be about to commit the others that are suspected: COPY would run into them.
+  const claim = claimed.size === suspected.length ? claimUnseen : claimWithConflicts
+  return [...claimed, ...(await claim(client, organizationId, left))]
 }
 
 // Almost always all are new, and COPY costs half of an insert that expects conflicts.
@@ -76,6 +76,7 @@ async function findClaimed(
   organizationId: number,
   { events, places }: Claim,
 ): Promise<ReadonlySet<number>> {
+  if (places.length === 0) return new Set()
   // One by one, by `offset 0`: while statistics are young, the planner would join with the whole table.
   const { rows } = await client.query<{ position: string }>(
     `select asked.position
