@@ -27,7 +27,7 @@ export interface WebProcess {
 
 /** Opens the database and the queues and starts to listen. Throws when any of them cannot be had. */
 export async function startWebProcess(config: Config, logger: Logger): Promise<WebProcess> {
-  const pool = createPool({ url: config.databaseUrl, role: 'tabkeeper_app', max: config.databasePoolMax })
+  const pool = createPool({ url: config.databaseUrl, role: 'tabkeeper_app', max: config.databasePoolMax, name: 'web' })
   const backend = await openQueueBackend(config, pool)
   const producer = new Producer(backend)
   const context = createContext(config, pool, producer)

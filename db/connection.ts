@@ -15,14 +15,24 @@ const TIMESTAMP_WITH_TIME_ZONE = 1184
 // Every statement ends: by itself, in vain behind a lock, or because its process forgot its transaction.
 const TIMEOUTS = '-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s'
 
+interface PoolSettings {
+  readonly url: string
+  readonly role: DatabaseRole
+  readonly max: number
+  /** What the process is called. */
+  readonly name: string
+}
+
 /**
  * The one pool of a process, shared by our queries and by the queues that live on Postgres, so that a process stays
- * within its budget of connections. Times come back as `Temporal.Instant`, `numeric` and `bigint` as text.
+ * within its budget of connections. Times come back as `Temporal.Instant`, `numeric` and `bigint` as text. The server
+ * lists its connections under the name of the process.
  */
-export function createPool({ url, role, max }: { url: string; role: DatabaseRole; max: number }): Pool {
+export function createPool({ url, role, max, name }: PoolSettings): Pool {
   const pool = new Pool({
     connectionString: url,
     max,
+    fallback_application_name: `tabkeeper ${name}`,
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
     options: `-c search_path=tabkeeper,bullmq -c timezone=UTC -c role=${role} ${TIMEOUTS}`,

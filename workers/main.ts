@@ -22,7 +22,12 @@ setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 
 const config = readConfig(process.env)
 const log = pino({ level: config.logLevel })
-const pool = createPool({ url: config.databaseUrl, role: 'tabkeeper_worker', max: config.databasePoolMax })
+const pool = createPool({
+  url: config.databaseUrl,
+  role: 'tabkeeper_worker',
+  max: config.databasePoolMax,
+  name: names.join(' ') || 'workers',
+})
 const backend = await openQueueBackend(config, pool)
 const connection = createConnection(pool)
 const producer = new Producer(backend)

@@ -44,7 +44,7 @@ export async function withDatabase<Result>(
 
 async function workOn<Result>(url: string, work: (database: OpenDatabase) => Promise<Result>): Promise<Result> {
   await requireNewestSchema(url)
-  const pool = createPool({ url, role: 'tabkeeper_worker', max: CONNECTIONS })
+  const pool = createPool({ url, role: 'tabkeeper_worker', max: CONNECTIONS, name: 'cli' })
   try {
     return await work({ pool, connection: createConnection(pool) })
   } finally {

@@ -1,22 +1,36 @@
+import { assert } from '../../shared/errors.ts'
 import type { CountedMetric } from '../../shared/metering/count-event.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import type { Statements } from '../statements.ts'
 import { COUNTED_METRIC_COLUMNS } from './counted-metric-columns.ts'
 import { ARRIVALS_PER_TRANSACTION, shareCounting } from './counting-lock.ts'
+import { type CustomerReference, KnownCustomers } from './known-customers.ts'
 import { REFUSES_LATE_USAGE } from './refused-usage.ts'
 
-/** A customer as usage names it; not registered until the API has created it. */
-export interface CustomerReference {
-  readonly customerId: number
-  readonly registered: boolean
+/** The customers of these external ids, each named once, in their order; names seen for the first time get their row here. */
+export async function requireCustomerReferences(
+  client: Statements,
+  organizationId: number,
+  { externalIds, known = new KnownCustomers() }: { externalIds: readonly string[]; known?: KnownCustomers },
+): Promise<readonly CustomerReference[]> {
+  const remembered = known.of(organizationId)
+  const asked = externalIds.filter((externalId) => !remembered.has(externalId))
+  const found = await findOrCreateCustomers(client, organizationId, asked.toSorted())
+  const references = externalIds.map((externalId) => {
+    const reference = remembered.get(externalId) ?? found.get(externalId)
+    assert(reference !== undefined, 'a customer reference was not created')
+    return reference
+  })
+  known.add(organizationId, found)
+  return references
 }
 
-/** The customers that events name, by external id; names seen for the first time get their row here. */
-export async function requireCustomerReferences(
+async function findOrCreateCustomers(
   client: Statements,
   organizationId: number,
   externalIds: readonly string[],
 ): Promise<ReadonlyMap<string, CustomerReference>> {
+  if (externalIds.length === 0) return new Map()
   const found = await findCustomerReferences(client, organizationId, externalIds)
   const missing = externalIds.filter((externalId) => !found.has(externalId))
   if (missing.length === 0) return found
@@ -79,7 +93,10 @@ async function listMetricsByEventCode(
   return Map.groupBy(rows, (metric) => metric.eventCode)
 }
 
-/** Marks customers whose charges no longer tell what they have used, with the earliest time whose usage has changed. */
+/**
+ * Marks customers whose charges no longer tell what they have used, with the earliest time whose usage has changed. A mark
+ * that says so already is only locked, so that whoever takes it away waits for this transaction.
+ */
 export async function touchCustomers(
   client: Statements,
   organizationId: number,
@@ -94,7 +111,7 @@ export async function touchCustomers(
      select customer_id, $1, now(), earliest_at
      from unnest($2::integer[], $3::timestamptz[]) as touched (customer_id, earliest_at)
      on conflict (customer_id) do update
-       set touched_at = excluded.touched_at, earliest_at = least(mark.earliest_at, excluded.earliest_at)`,
+       set earliest_at = excluded.earliest_at where mark.earliest_at > excluded.earliest_at`,
     [organizationId, touched.map(([customerId]) => customerId), touched.map(([, micros]) => isoOfMicros(micros))],
   )
 }

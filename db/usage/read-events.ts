@@ -1,12 +1,12 @@
-import { sql } from 'kysely'
 import { dimensionsOf } from '../../shared/metering/count-event.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import { refuseArchived } from '../archives/archived-usage.ts'
 import type { OrganizationTransaction } from '../connection.ts'
-import { list } from '../list.ts'
+import { prepared } from '../prepared-statements.ts'
+import { runPrepared } from '../run-prepared.ts'
 import { statementsOf } from '../statements.ts'
 import { countStoredEvent, type StoredEventRow } from './count-stored-event.ts'
-import { notRefused } from './refused-events.ts'
+import { notRefusedText } from './refused-events.ts'
 import type { UsageQuestion, UsageSlice } from './usage-question.ts'
 
 /** A half-open range of time that one question asks about. */
@@ -37,27 +37,35 @@ export async function readEvents(
     ranges.map(({ startMicros, endMicros }) => ({ start: isoOfMicros(startMicros), end: isoOfMicros(endMicros) })),
   )
   const asked = ranges.map((range) => questions[range.position])
-  const { rows } = await sql<EventRow>`
-    select asked.position, event."timestamp", event.arrival::text as arrival, event.amount_minor::text as amount_minor,
-      event.properties::text as properties
-    from unnest(${list(ranges.map((range) => range.position))}::integer[],
-                ${list(asked.map((question) => question?.customerId))}::integer[],
-                ${list(asked.map((question) => question?.metric.eventCode))}::text[],
-                ${list(asked.map((question) => question?.externalSubscriptionId))}::text[],
-                ${list(asked.map((question) => question?.metric.id))}::uuid[],
-                ${list(ranges.map((range) => isoOfMicros(range.startMicros)))}::timestamptz[],
-                ${list(ranges.map((range) => isoOfMicros(range.endMicros)))}::timestamptz[])
-      as asked (position, customer_id, event_code, external_subscription_id, metric_id, range_start, range_end)
-    cross join lateral (
-      select "timestamp", arrival, amount_minor, properties from live_usage_events
-      where customer_id = asked.customer_id and "timestamp" >= asked.range_start and "timestamp" < asked.range_end
-        and organization_id = ${organizationId} and code = asked.event_code
-        and external_subscription_id is not distinct from asked.external_subscription_id
-        and ${notRefused(organizationId, 'live_usage_events', sql`asked.metric_id`)}
-    ) event
-    order by asked.position, event."timestamp", event.arrival`.execute(transaction)
+  const rows = await runPrepared<EventRow>(transaction, EVENTS, [
+    organizationId,
+    ranges.map((range) => range.position),
+    asked.map((question) => question?.customerId),
+    asked.map((question) => question?.metric.eventCode),
+    asked.map((question) => question?.externalSubscriptionId),
+    asked.map((question) => question?.metric.id),
+    ranges.map((range) => isoOfMicros(range.startMicros)),
+    ranges.map((range) => isoOfMicros(range.endMicros)),
+  ])
   return rows.flatMap((row) => sliceOf(row, questions))
 }
+
+// Lists that are selected are unknown to the planner, so that it keeps one plan: over all partitions planning takes long.
+const EVENTS = prepared(
+  `select asked.position, event."timestamp", event.arrival::text as arrival, event.amount_minor::text as amount_minor,
+     event.properties::text as properties
+   from unnest((select $2::integer[]), (select $3::integer[]), (select $4::text[]), (select $5::text[]),
+       (select $6::uuid[]), (select $7::timestamptz[]), (select $8::timestamptz[]))
+     as asked (position, customer_id, event_code, external_subscription_id, metric_id, range_start, range_end)
+   cross join lateral (
+     select "timestamp", arrival, amount_minor, properties from live_usage_events
+     where customer_id = asked.customer_id and "timestamp" >= asked.range_start and "timestamp" < asked.range_end
+       and organization_id = $1 and code = asked.event_code
+       and external_subscription_id is not distinct from asked.external_subscription_id
+       and ${notRefusedText('$1', 'live_usage_events', 'asked.metric_id')}
+   ) event
+   order by asked.position, event."timestamp", event.arrival`,
+)
 
 function sliceOf(row: EventRow, questions: readonly UsageQuestion[]): UsageSlice[] {
   const question = questions[row.position]

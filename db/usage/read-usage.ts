@@ -13,13 +13,15 @@ import { decimal, type Exact } from '../../shared/money/decimal.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { prepared } from '../prepared-statements.ts'
 import { runPrepared } from '../run-prepared.ts'
+import { findWholeEdges } from './find-whole-edges.ts'
 import { readDistinctEdges } from './read-distinct-edges.ts'
-import { readEvents } from './read-events.ts'
+import { type RawRange, readEvents } from './read-events.ts'
 import type { UsageQuestion, UsageSlice } from './usage-question.ts'
 
 /**
- * Answers questions about usage. From the rollups: whole buckets, and the edges that cut through a bucket from the raw
- * events, counted by the same rule that fills the rollups. Slices of one question add up to its answer.
+ * Answers questions about usage. From the rollups: whole buckets, and the edges that cut through a bucket where its other
+ * part has no events. Other edges from the raw events, counted by the same rule that fills the rollups. Slices of one
+ * question add up to its answer.
  */
 export async function readUsage(
   transaction: OrganizationTransaction,
@@ -32,12 +34,16 @@ export async function readUsage(
     return { days: { from: 0, to: 0 }, quarterHours: [], raw: [{ startMicros, endMicros }] }
   })
   const raw = cuts.flatMap((cut, position) => cut.raw.map((range) => ({ position, ...range })))
-  const ranges = [...cuts.flatMap(rangesOf), ...questions.flatMap(rangesAfter)]
-  const found = await readRollups(transaction, organizationId, questions, ranges)
-  const events = await readEvents(transaction, organizationId, questions, raw)
+  const edges = raw.filter(({ position }) => questions[position]?.source !== 'events')
+  const pieces = [...cuts.flatMap(rangesOf), ...questions.flatMap(rangesAfter), ...edges.map(bucketAround)]
+  const found = await readRollups(transaction, organizationId, questions, pieces)
+  // Asked later than the buckets, so that what is not there now was not in them either: no raw event ever goes away.
+  const whole = await findWholeEdges(transaction, organizationId, questions, edges)
+  const left = raw.filter((range) => !whole.has(range))
+  const events = await readEvents(transaction, organizationId, questions, left)
   return [
-    ...found,
-    ...(await readDistinctEdges(transaction, organizationId, questions, { ranges: raw, events })),
+    ...found.flatMap(({ piece, slice }) => (piece < EDGE || whole.has(edges[piece - EDGE]) ? [slice] : [])),
+    ...(await readDistinctEdges(transaction, organizationId, questions, { ranges: left, events })),
     ...events.map((slice) => (questions[slice.position]?.source === 'distinct' ? withoutEvents(slice) : slice)),
   ]
 }
@@ -51,9 +57,14 @@ function rangesOf(
   position: number,
 ): BucketRangeOf[] {
   return [
-    ...(days.from < days.to ? [{ position, isAfter: false, level: DAY, ...days }] : []),
-    ...quarterHours.map((range) => ({ position, isAfter: false, level: QUARTER_HOUR, ...range })),
+    ...(days.from < days.to ? [{ position, piece: WHOLE, level: DAY, ...days }] : []),
+    ...quarterHours.map((range) => ({ position, piece: WHOLE, level: QUARTER_HOUR, ...range })),
   ]
+}
+
+function bucketAround({ position, startMicros }: RawRange, index: number): BucketRangeOf {
+  const from = bucketOf(QUARTER_HOUR, startMicros)
+  return { position, piece: EDGE + index, level: QUARTER_HOUR, from, to: from + 1 }
 }
 
 // Whatever was last seen there may also have been used before.
@@ -61,7 +72,7 @@ function rangesAfter({ distinctUntil }: UsageQuestion, position: number): Bucket
   if (distinctUntil === undefined) return []
   const quarter = bucketOf(QUARTER_HOUR, microsOfInstant(distinctUntil))
   const day = Math.ceil(quarter / QUARTERS_PER_DAY)
-  const after = { position, isAfter: true }
+  const after = { position, piece: AFTER }
   return [
     { ...after, level: QUARTER_HOUR, from: quarter, to: day * QUARTERS_PER_DAY },
     { ...after, level: DAY, from: day, to: LAST_DAY },
@@ -71,10 +82,14 @@ function rangesAfter({ distinctUntil }: UsageQuestion, position: number): Bucket
 // No event is later.
 const LAST_DAY = 2 ** 31 - 1
 
+/** What lies in the range; what comes after it, of which only matters whether there is anything; the first of its edges. */
+const WHOLE = 0
+const AFTER = 1
+const EDGE = 2
+
 interface BucketRangeOf {
   readonly position: number
-  /** Whether it comes after what is asked for, and only tells whether there is anything. */
-  readonly isAfter: boolean
+  readonly piece: number
   readonly level: Level
   readonly from: number
   readonly to: number
@@ -91,7 +106,7 @@ interface RollupRow {
   readonly latestAt: Temporal.Instant | null
   readonly latestArrival: string | null
   readonly latestValue: string | null
-  readonly isAfter: boolean
+  readonly piece: number
   readonly distinctValues: string | null
   readonly distinctPresent: string | null
   readonly isExact: boolean
@@ -102,13 +117,13 @@ async function readRollups(
   organizationId: number,
   questions: readonly UsageQuestion[],
   ranges: readonly BucketRangeOf[],
-): Promise<UsageSlice[]> {
+): Promise<{ readonly piece: number; readonly slice: UsageSlice }[]> {
   if (ranges.length === 0) return []
   const asked = ranges.map((range) => questions[range.position])
   const rows = await runPrepared<RollupRow>(transaction, ROLLUPS, [
     organizationId,
     ranges.map((range) => range.position),
-    ranges.map((range) => range.isAfter),
+    ranges.map((range) => range.piece),
     asked.map((question) => question?.customerId),
     asked.map((question) => question?.metric.id),
     asked.map((question) => question?.metric.generation),
@@ -117,11 +132,11 @@ async function readRollups(
     ranges.map((range) => range.from),
     ranges.map((range) => range.to),
   ])
-  return rows.flatMap((row) => sliceOfRow(row, questions[row.position]))
+  return rows.flatMap((row) => sliceOfRow(row, questions[row.position]).map((slice) => ({ piece: row.piece, slice })))
 }
 
 const ROLLUPS = prepared(
-  `select asked.position, asked.is_after, series.dimensions, sum(rollup.events_count)::text as events_count,
+  `select asked.position, asked.piece, series.dimensions, sum(rollup.events_count)::text as events_count,
     sum(rollup.value_sum)::text as value_sum, max(rollup.value_max)::text as value_max,
     min(rollup.value_min)::text as value_min, sum(rollup.value_time_sum)::text as value_time_sum,
     max(rollup.latest_at) as latest_at,
@@ -131,9 +146,9 @@ const ROLLUPS = prepared(
       filter (where rollup.latest_at is not null))[1]::text as latest_value,
     sum(rollup.distinct_values)::text as distinct_values, sum(rollup.distinct_present)::text as distinct_present,
     bool_and(series.distinct_exact) as is_exact
-  from unnest($2::integer[], $3::boolean[], $4::integer[], $5::uuid[], $6::integer[], $7::text[], $8::smallint[],
+  from unnest($2::integer[], $3::integer[], $4::integer[], $5::uuid[], $6::integer[], $7::text[], $8::smallint[],
       $9::integer[], $10::integer[])
-    as asked (position, is_after, customer_id, metric_id, generation, external_subscription_id, level, first_bucket, end_bucket)
+    as asked (position, piece, customer_id, metric_id, generation, external_subscription_id, level, first_bucket, end_bucket)
   join usage_series series on series.customer_id = asked.customer_id
     and series.billable_metric_id = asked.metric_id and series.generation = asked.generation
     and series.external_subscription_id is not distinct from asked.external_subscription_id
@@ -144,12 +159,12 @@ const ROLLUPS = prepared(
     -- Looked up by the whole key: otherwise the planner reads all buckets that a series ever had.
     offset 0) rollup
   where series.organization_id = $1
-  group by asked.position, asked.is_after, series.dimensions`,
+  group by asked.position, asked.piece, series.dimensions`,
 )
 
 function sliceOfRow(row: RollupRow, question: UsageQuestion | undefined): UsageSlice[] {
-  const { position, dimensions, isAfter, distinctValues, distinctPresent, isExact } = row
-  if (isAfter) {
+  const { position, dimensions, piece, distinctValues, distinctPresent, isExact } = row
+  if (piece === AFTER) {
     if (BigInt(distinctValues ?? 0) === 0n) return []
     return [{ position, dimensions, part: NO_USAGE, events: [], distinct: { present: 0n, isExact: false } }]
   }

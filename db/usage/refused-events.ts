@@ -5,9 +5,22 @@ import { type RawBuilder, sql } from 'kysely'
  * nothing of the organization was ever refused, the first half answers for all events at once.
  */
 export function notRefused(organizationId: number, event: string, metricId: RawBuilder<unknown>): RawBuilder<boolean> {
-  return sql`(not exists (select from unprocessed_events any_refused
-      where any_refused.organization_id = ${organizationId} and any_refused.reason = 'period_closed')
-    or not exists (select from unprocessed_events refused
-      where refused.customer_id = ${sql.ref(`${event}.customer_id`)} and refused.event_key = ${sql.ref(`${event}.event_key`)}
-        and refused.billable_metric_id = ${metricId} and refused.reason = 'period_closed'))`
+  const [before, between, after] = PIECES(event).map((piece) => sql.raw(piece))
+  return sql`${before}${organizationId}${between}${metricId}${after}`
 }
+
+/** The same as text; `organization` and `metric` are expressions. */
+export function notRefusedText(organization: string, event: string, metric: string): string {
+  const [before, between, after] = PIECES(event)
+  return `${before}${organization}${between}${metric}${after}`
+}
+
+const PIECES = (event: string) =>
+  [
+    `(not exists (select from unprocessed_events any_refused
+      where any_refused.reason = 'period_closed' and any_refused.organization_id = `,
+    `) or not exists (select from unprocessed_events refused
+      where refused.customer_id = ${event}.customer_id and refused.event_key = ${event}.event_key
+        and refused.reason = 'period_closed' and refused.billable_metric_id = `,
+    '))',
+  ] as const

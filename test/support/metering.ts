@@ -15,7 +15,7 @@ export interface MeteringFixture {
 export async function createMeteringFixture(): Promise<MeteringFixture> {
   const database = await createTestDatabase()
   const { organizationId } = await createOrganization(database.url, { name: 'Metering' })
-  const pool = createPool({ url: database.url, role: 'tabkeeper_worker', max: 6 })
+  const pool = createPool({ url: database.url, role: 'tabkeeper_worker', max: 6, name: 'test' })
   return {
     url: database.url,
     pool,

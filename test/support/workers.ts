@@ -31,7 +31,12 @@ export async function startWorkers(
   names: readonly QueueName[],
   pace: Pace = 'hurried',
 ): Promise<RunningWorkers> {
-  const pool = createPool({ url: config.databaseUrl, role: 'tabkeeper_worker', max: config.databasePoolMax })
+  const pool = createPool({
+    url: config.databaseUrl,
+    role: 'tabkeeper_worker',
+    max: config.databasePoolMax,
+    name: 'test',
+  })
   const backend = await openQueueBackend(config, pool)
   const context: WorkerContext = {
     pool,

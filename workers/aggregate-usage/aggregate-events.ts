@@ -5,6 +5,7 @@ import { noteEarliest } from '../../db/usage/earliest-micros.ts'
 import { claimEventKeys } from '../../db/usage/event-keys.ts'
 import { recordReceivedSequences } from '../../db/usage/event-sequences.ts'
 import { openCounting, requireCustomerReferences, touchCustomers } from '../../db/usage/ingest-references.ts'
+import { KnownCustomers } from '../../db/usage/known-customers.ts'
 import { KnownSeries } from '../../db/usage/known-series.ts'
 import { ensureUsagePartitions, monthsOfMicros } from '../../db/usage/partitions.ts'
 import { RecentKeys } from '../../db/usage/recent-keys.ts'
@@ -49,16 +50,20 @@ interface Counting {
   readonly received: ReceivedEvents
   readonly origins: Origins
   readonly recentKeys: RecentKeys
+  readonly knownCustomers: KnownCustomers
   readonly knownSeries: KnownSeries
 }
 
 async function count(
   client: PoolClient,
   organizationId: number,
-  { received, origins, recentKeys, knownSeries }: Counting,
+  { received, origins, recentKeys, knownCustomers, knownSeries }: Counting,
 ): Promise<void> {
   const { metrics, firstArrival, refusesLate } = await openCounting(client, organizationId)
-  const references = await requireCustomerReferences(client, organizationId, origins.externalIds.toSorted())
+  const references = await requireCustomerReferences(client, organizationId, {
+    externalIds: origins.externalIds,
+    known: knownCustomers,
+  })
   const events = new PlacedEvents(received, { origins, references, firstArrival })
   const { first, resent } = separateDuplicates(events)
   const claimed = await claimEventKeys(client, organizationId, { events, places: first, recent: recentKeys })
@@ -111,10 +116,15 @@ function* seeing<Event>(events: Iterable<Event>, see: (event: Event) => void): G
 }
 
 // What is remembered from transaction to transaction, of one database.
-const remembered = new WeakMap<Pool, Pick<Counting, 'recentKeys' | 'knownSeries'>>()
+type Remembered = Omit<Counting, 'received' | 'origins'>
+const remembered = new WeakMap<Pool, Remembered>()
 
-function rememberedOf(pool: Pool): Pick<Counting, 'recentKeys' | 'knownSeries'> {
-  return remembered.getOrInsertComputed(pool, () => ({ recentKeys: new RecentKeys(), knownSeries: new KnownSeries() }))
+function rememberedOf(pool: Pool): Remembered {
+  return remembered.getOrInsertComputed(pool, () => ({
+    recentKeys: new RecentKeys(),
+    knownCustomers: new KnownCustomers(),
+    knownSeries: new KnownSeries(),
+  }))
 }
 
 const CHECK_VIOLATION = '23514'

@@ -17,8 +17,8 @@ export async function keepAside(
 ): Promise<void> {
   const error = cause instanceof Error ? cause.message : String(cause)
   await inTransaction(pool, async (client) => {
-    const customers = await requireCustomerReferences(client, organizationId, [event.externalCustomerId])
-    const customer = customers.get(event.externalCustomerId)
+    const externalIds = [event.externalCustomerId]
+    const [customer] = await requireCustomerReferences(client, organizationId, { externalIds })
     assert(customer !== undefined, 'a customer reference was not created')
     await insertUnprocessedEvents(client, organizationId, [
       {

@@ -1,8 +1,7 @@
 import type { IdentifiedEvents } from '../../db/usage/event-keys.ts'
 import type { EventRecords } from '../../db/usage/event-records.ts'
-import type { CustomerReference } from '../../db/usage/ingest-references.ts'
+import type { CustomerReference } from '../../db/usage/known-customers.ts'
 import type { AddedFields, CountableEvent } from '../../db/usage/usage-events.ts'
-import { assert } from '../../shared/errors.ts'
 import type { CountedFields } from '../../shared/metering/count-event.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'
 import type { Origins } from './origins.ts'
@@ -11,7 +10,8 @@ import type { ReceivedEvents } from './received-events.ts'
 /** What the transaction knows of the events beside what they say. */
 interface Places {
   readonly origins: Origins
-  readonly references: ReadonlyMap<string, CustomerReference>
+  /** By the position of the customer. */
+  readonly references: readonly CustomerReference[]
   /** The number of the first event in the order of arrival. */
   readonly firstArrival: bigint
 }
@@ -28,11 +28,7 @@ export class PlacedEvents implements IdentifiedEvents {
     this.records = received.records
     this.#received = received
     this.#customers = origins.customers
-    this.#references = origins.externalIds.map((externalId) => {
-      const reference = references.get(externalId)
-      assert(reference !== undefined, 'a customer reference was not created')
-      return reference
-    })
+    this.#references = references
     this.#firstArrival = firstArrival
   }
 

@@ -1,27 +1,42 @@
-import { withOrganization } from '../../db/connection.ts'
+import { type Connection, withOrganization } from '../../db/connection.ts'
 import { listTouchedCustomers } from '../../db/usage/touched-customers.ts'
 import { defineWorker } from '../worker-definition.ts'
 import { priceTouched } from './price-touched.ts'
 
+// Marks that are looked at in one round, and customers that are priced in one transaction.
+const ROUND = 20_000
 const BATCH = 500
+// Pricing takes a quarter of a processor at most while usage keeps coming; what comes meanwhile is priced once.
+const REST_RATIO = 3
+const MAX_REST_MS = 5_000
 
 /** Prices the running periods of customers whose usage has changed; many events between two looks cost one pricing. */
 export const priceUsage = defineWorker({
   queue: 'price-usage',
   concurrency: 1,
   schedule: { everyMs: 500, payload: {} },
-  open:
-    ({ connection }) =>
-    async () => {
-      let customers = 0
-      for (;;) {
-        const touched = await listTouchedCustomers(connection, BATCH)
-        for (const { organizationId, customerIds } of touched) {
-          customers += await withOrganization(connection, organizationId, (transaction) =>
-            priceTouched(transaction, organizationId, customerIds),
-          )
-        }
-        if (touched.flatMap(({ customerIds }) => customerIds).length < BATCH) return { customers }
-      }
-    },
+  open: ({ connection }) => {
+    let restsUntilMs = 0
+    return async () => {
+      const startedAtMs = performance.now()
+      if (startedAtMs < restsUntilMs) return { customers: 0 }
+      const customers = await priceRound(connection)
+      const endedAtMs = performance.now()
+      restsUntilMs = endedAtMs + Math.min(REST_RATIO * (endedAtMs - startedAtMs), MAX_REST_MS)
+      return { customers }
+    }
+  },
 })
+
+async function priceRound(connection: Connection): Promise<number> {
+  let customers = 0
+  for (const { organizationId, customerIds } of await listTouchedCustomers(connection, ROUND)) {
+    for (let from = 0; from < customerIds.length; from += BATCH) {
+      const batch = customerIds.slice(from, from + BATCH)
+      customers += await withOrganization(connection, organizationId, (transaction) =>
+        priceTouched(transaction, organizationId, batch),
+      )
+    }
+  }
+  return customers
+}

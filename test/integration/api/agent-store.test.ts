@@ -14,7 +14,7 @@ let connection: Connection
 beforeAll(async () => {
   api = await startApi()
   client = await api.client()
-  pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 4 })
+  pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 4, name: 'test' })
   connection = createConnection(pool)
 })
 afterAll(async () => {

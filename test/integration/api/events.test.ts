@@ -21,7 +21,7 @@ let producer: Producer
 
 beforeAll(async () => {
   api = await startApi()
-  pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 3 })
+  pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 3, name: 'test' })
   backend = await openQueueBackend(api.config, pool)
   producer = new Producer(backend)
 })

@@ -17,7 +17,7 @@ beforeAll(async () => {
   one = await api.client({ name: 'One' })
   other = await api.client({ name: 'Other' })
   // One connection, so that everybody meets the statements of the others.
-  pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 1 })
+  pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 1, name: 'test' })
   connection = createConnection(pool)
 })
 afterAll(async () => {

@@ -76,7 +76,7 @@ describe('events', () => {
     const events = Array.from({ length: 40 }, (_, index) =>
       usageEvent({ externalCustomerId: 'processes', code: 'processes', properties: { tokens: index } }),
     )
-    const others = [1, 2, 3].map(() => createPool({ url: fixture.url, role: 'tabkeeper_worker', max: 1 }))
+    const others = [1, 2, 3].map(() => createPool({ url: fixture.url, role: 'tabkeeper_worker', max: 1, name: 'test' }))
     try {
       const overlapping = [events.slice(0, 20), events.slice(10, 30), events.slice(15), events]
       await Promise.all(

@@ -23,7 +23,7 @@ beforeAll(async () => {
   // A hundred corrections at once wait for each other's locks, not for a connection, which nobody waits for longer than
   // ten seconds.
   service = await startService({ DATABASE_POOL_MAX: '40' })
-  pool = createPool({ url: service.api.config.databaseUrl, role: 'tabkeeper_worker', max: 3 })
+  pool = createPool({ url: service.api.config.databaseUrl, role: 'tabkeeper_worker', max: 3, name: 'test' })
   client = await service.client(NOW)
   const charges: object[] = []
   for (const { code, ...about } of METRICS) {

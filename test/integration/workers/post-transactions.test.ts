@@ -12,7 +12,7 @@ let run: ReturnType<typeof postTransactions.open>
 
 beforeAll(async () => {
   api = await startApi()
-  pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 4 })
+  pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 4, name: 'test' })
   const context = { connection: createConnection(pool), log: pino({ level: 'silent' }) }
   run = postTransactions.open(context as unknown as WorkerContext)
 })

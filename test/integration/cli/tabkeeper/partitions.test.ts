@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { listArchiveBlockers } from '../../../../db/archives/archive-blockers.ts'
 import { correctEvent } from '../../../../db/corrections/correct-event.ts'
 import { requireDimensions } from '../../../../db/usage/metric-dimensions.ts'
+import { readUsage } from '../../../../db/usage/read-usage.ts'
 import { reportUsage } from '../../../../db/usage/report/report-usage.ts'
 import { parseExactJson } from '../../../../shared/json/exact-json.ts'
 import type { UsageEvent } from '../../../../shared/metering/usage-event.ts'
@@ -201,6 +202,20 @@ describe('a month that is archived', () => {
           }),
         )
       }
+      const usageSince = async (start: string) => {
+        const metric = { ...(await metricOf('largest')), aggregation: 'max' as const }
+        const { rows } = await fixture.pool.query(`select customer_id from customers where external_id = 'acme'`)
+        const end = Temporal.Instant.from('2026-01-13T00:00:00Z')
+        const question = { customerId: rows[0].customer_id, metric, externalSubscriptionId: null, end }
+        return await fixture.within((transaction) =>
+          readUsage(transaction, fixture.organizationId, [
+            { ...question, start: Temporal.Instant.from(start), source: 'rollups' },
+          ]),
+        )
+      }
+      expect((await usageSince('2026-01-11T00:15:00Z')).length).toBe(1)
+      // Whether there was anything in the quarter hour before, only single events tell.
+      await expect(usageSince('2026-01-11T00:10:00Z')).rejects.toMatchObject({ code: 'usage_archived' })
       expect((await report('largest')).length).toBe(1)
       await expect(report('items')).rejects.toMatchObject({
         code: 'usage_archived',
