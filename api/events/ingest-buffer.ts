@@ -176,7 +176,7 @@ export class IngestBuffer {
     if (group === undefined || inFlight >= maxAddsInFlight) return undefined
     const isFull = waiting.length > 1 || group.count >= maxEventsPerJob
     const gathers = group.count < fewEvents && this.#gathers(lane)
-    if (!isFull && (inFlight > 0 || gathers)) return undefined
+    if (!isFull && (gathers || (inFlight > 0 && group.count < fewEvents))) return undefined
     waiting.shift()
     return group
   }

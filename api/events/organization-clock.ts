@@ -12,6 +12,8 @@ export interface Receipt {
 
 // An organization gets a test clock only while it is empty; until it is noticed, events arrive on real time.
 const LIVE_FOR_MS = 1_000
+// Who asks after this long has it looked up again without waiting, so that nobody waits while events keep coming.
+const FRESH_FOR_MS = 500
 
 /**
  * Tells the time of organizations without a query per request: that an organization lives on real time is remembered
@@ -27,9 +29,11 @@ export class OrganizationClock {
   }
 
   receivedAt(organizationId: number): Receipt | Promise<Receipt> {
-    const liveUntilMs = this.#liveUntilMs.get(organizationId)
-    if (liveUntilMs !== undefined && performance.now() < liveUntilMs) return realReceipt()
-    return this.#readClock(organizationId)
+    const liveForMs = (this.#liveUntilMs.get(organizationId) ?? 0) - performance.now()
+    if (liveForMs <= 0) return this.#readClock(organizationId)
+    // What fails here fails again for whoever has to wait for it.
+    if (liveForMs <= LIVE_FOR_MS - FRESH_FOR_MS) this.#readClock(organizationId).catch(() => undefined)
+    return realReceipt()
   }
 
   async #readClock(organizationId: number): Promise<Receipt> {
@@ -37,7 +41,10 @@ export class OrganizationClock {
     // That an organization is live is shared; a frozen time is not, because it may be older than the asking.
     const live = await this.#loads.load(organizationId, async () => {
       frozen = await this.#findFrozen(organizationId)
-      if (frozen !== undefined) return undefined
+      if (frozen !== undefined) {
+        this.#liveUntilMs.delete(organizationId)
+        return undefined
+      }
       this.#liveUntilMs.set(organizationId, performance.now() + LIVE_FOR_MS)
       return realReceipt()
     })
