@@ -14,7 +14,10 @@ export interface IngestLimits {
   readonly maxBytesPerJob: number
   /** Jobs of one organization that are on their way to the queue at once. */
   readonly maxAddsInFlight: number
-  /** A group of fewer events than this gathers for `gatherMs` after the last job of its organization was sent. */
+  /**
+   * A group of fewer events than this waits for jobs of its organization that are on their way, and gathers for `gatherMs`
+   * after the last one was sent.
+   */
   readonly fewEvents: number
   readonly gatherMs: number
   /** Bytes that are not durable yet, over all organizations; more are refused. One request is always taken. */
@@ -59,7 +62,8 @@ interface Lane {
 
 /**
  * Group commit: requests that arrive together share a job, so that a request of one event costs a fraction of a job.
- * The first request goes at once; while jobs are on their way, and a moment longer, further requests gather for the next.
+ * The first request goes at once; while jobs are on their way, and a moment longer, further requests of few events gather
+ * for the next.
  * A request is answered only when its job is durable. Lanes of organizations never mix and never wait for each other.
  */
 export class IngestBuffer {
@@ -168,15 +172,15 @@ export class IngestBuffer {
     return performance.now() < sentAtMs + this.#limits.gatherMs
   }
 
-  // A group goes when no request fits into it any more, or when nothing is on its way and it has gathered.
+  // A group goes when it is large enough for a job of its own, when no request fits into it any more, or when nothing is on
+  // its way and it has gathered.
   #nextGroup(lane: Lane): Group | undefined {
     const { waiting, inFlight } = lane
-    const { maxAddsInFlight, maxEventsPerJob, fewEvents } = this.#limits
+    const { maxAddsInFlight, fewEvents } = this.#limits
     const [group] = waiting
     if (group === undefined || inFlight >= maxAddsInFlight) return undefined
-    const isFull = waiting.length > 1 || group.count >= maxEventsPerJob
-    const gathers = group.count < fewEvents && this.#gathers(lane)
-    if (!isFull && (gathers || (inFlight > 0 && group.count < fewEvents))) return undefined
+    const mayGrow = waiting.length === 1 && group.count < fewEvents
+    if (mayGrow && (inFlight > 0 || this.#gathers(lane))) return undefined
     waiting.shift()
     return group
   }

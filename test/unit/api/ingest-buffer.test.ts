@@ -71,6 +71,21 @@ test('few events wait for others after a job was sent, but not for ever', async 
   expect(jobs.map(({ ids }) => ids)).toEqual([['a'], ['b', 'c', 'd'], ['e']])
 })
 
+test('many events wait for no other job, until as many are on their way as may be', async () => {
+  const { buffer, jobs } = openQueue()
+  const requests = [buffer.add(1, LIVE, events('a'))]
+  await untilJobs(jobs, 1)
+  requests.push(buffer.add(1, LIVE, events('b', 'c', 'd')))
+  await untilJobs(jobs, 2)
+  requests.push(buffer.add(1, LIVE, events('e', 'f', 'g')))
+  await new Promise(setImmediate)
+  expect(jobs.map(({ ids }) => ids)).toEqual([['a'], ['b', 'c', 'd']])
+  jobs[0]?.accept()
+  await untilJobs(jobs, 3)
+  for (const job of jobs) job.accept()
+  await Promise.all(requests)
+})
+
 test('a request is answered only when its job is durable', async () => {
   const { buffer, jobs } = openQueue()
   let answered = false
