@@ -3,6 +3,7 @@ import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import { copyRows } from '../copy.ts'
 import { plainArray } from '../plain-array.ts'
 import type { Statements } from '../statements.ts'
+import type { ClaimTurn } from './claim-turns.ts'
 import { type EventRecords, IDENTITY_COLUMNS, IDENTITY_FIELDS } from './event-records.ts'
 import type { RecentKeys } from './recent-keys.ts'
 
@@ -20,21 +21,34 @@ interface Claim {
   readonly places: readonly number[]
 }
 
+/** What the transactions of a process know of each other's keys. */
+export interface ClaimMemory {
+  readonly recent: RecentKeys
+  readonly turn: ClaimTurn
+}
+
 /**
  * Claims the identities of the events at the places, each of which is there once. Answers with the places of those that
  * were claimed before and must not count again. Places must be sorted by customer and key: all are claimed in that one
- * order, so that no transactions wait for each other in a circle. Keys that were claimed lately are looked up first.
+ * order, so that no transactions wait for each other in a circle. Keys that were claimed lately are looked up first; those
+ * that another transaction of this process is about to commit, once it has.
  */
 export async function claimEventKeys(
   client: PoolClient,
   organizationId: number,
-  { events, places, recent }: Claim & { readonly recent: RecentKeys },
+  { events, places, recent, turn }: Claim & ClaimMemory,
 ): Promise<readonly number[]> {
   const { records } = events
   const suspected = places.filter((place) => recent.add(records.keyPrefix(place), records.keyInfix(place)))
-  const claimed = await findClaimed(client, organizationId, { events, places: suspected })
+  const untilEarlierEnded = turn.take()
+  const claimed = new Set(await findClaimed(client, organizationId, { events, places: suspected }))
+  if (claimed.size < suspected.length) {
+    await untilEarlierEnded()
+    const missing = suspected.filter((place) => !claimed.has(place))
+    for (const place of await findClaimed(client, organizationId, { events, places: missing })) claimed.add(place)
+  }
   const left = { events, places: claimed.size === 0 ? places : places.filter((place) => !claimed.has(place)) }
-  // Another transaction of this process may be about to commit the others that are suspected: COPY would run into them.
+  // What is still suspected was remembered of a transaction that failed; or another process is about to claim it.
   const claim = claimed.size === suspected.length ? claimUnseen : claimWithConflicts
   return [...claimed, ...(await claim(client, organizationId, left))]
 }

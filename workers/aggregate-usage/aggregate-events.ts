@@ -1,8 +1,9 @@
 import type { Pool, PoolClient } from 'pg'
 import { inTransaction } from '../../db/transaction.ts'
+import { ClaimTurns } from '../../db/usage/claim-turns.ts'
 import { UsageCounts } from '../../db/usage/count-events.ts'
 import { noteEarliest } from '../../db/usage/earliest-micros.ts'
-import { claimEventKeys } from '../../db/usage/event-keys.ts'
+import { type ClaimMemory, claimEventKeys } from '../../db/usage/event-keys.ts'
 import { recordReceivedSequences } from '../../db/usage/event-sequences.ts'
 import { openCounting, requireCustomerReferences, touchCustomers } from '../../db/usage/ingest-references.ts'
 import { KnownCustomers } from '../../db/usage/known-customers.ts'
@@ -34,7 +35,9 @@ export async function aggregateEvents(
 export async function aggregateReceived(pool: Pool, organizationId: number, received: ReceivedEvents): Promise<void> {
   const origins = originsOf(received)
   await ensurePartitionsOnce(pool, origins)
-  const work = (client: PoolClient) => count(client, organizationId, { received, origins, ...rememberedOf(pool) })
+  const { claimTurns, ...memory } = rememberedOf(pool)
+  const turn = claimTurns.open()
+  const work = (client: PoolClient) => count(client, organizationId, { received, origins, turn, ...memory })
   try {
     await inTransaction(pool, work)
   } catch (error) {
@@ -43,13 +46,14 @@ export async function aggregateReceived(pool: Pool, organizationId: number, rece
     knownMonths.delete(pool)
     await ensurePartitionsOnce(pool, origins)
     await inTransaction(pool, work)
+  } finally {
+    turn.end()
   }
 }
 
-interface Counting {
+interface Counting extends ClaimMemory {
   readonly received: ReceivedEvents
   readonly origins: Origins
-  readonly recentKeys: RecentKeys
   readonly knownCustomers: KnownCustomers
   readonly knownSeries: KnownSeries
 }
@@ -57,7 +61,7 @@ interface Counting {
 async function count(
   client: PoolClient,
   organizationId: number,
-  { received, origins, recentKeys, knownCustomers, knownSeries }: Counting,
+  { received, origins, recent, turn, knownCustomers, knownSeries }: Counting,
 ): Promise<void> {
   const { metrics, firstArrival, refusesLate } = await openCounting(client, organizationId)
   const references = await requireCustomerReferences(client, organizationId, {
@@ -66,7 +70,7 @@ async function count(
   })
   const events = new PlacedEvents(received, { origins, references, firstArrival })
   const { first, resent } = separateDuplicates(events)
-  const claimed = await claimEventKeys(client, organizationId, { events, places: first, recent: recentKeys })
+  const claimed = await claimEventKeys(client, organizationId, { events, places: first, recent, turn })
   const known = [...claimed, ...resent]
   const added = addedEvents(events, first, claimed)
   // Whether late usage is refused is asked for all of them before the first is counted, so they have to be held.
@@ -116,12 +120,13 @@ function* seeing<Event>(events: Iterable<Event>, see: (event: Event) => void): G
 }
 
 // What is remembered from transaction to transaction, of one database.
-type Remembered = Omit<Counting, 'received' | 'origins'>
+type Remembered = Omit<Counting, 'received' | 'origins' | 'turn'> & { readonly claimTurns: ClaimTurns }
 const remembered = new WeakMap<Pool, Remembered>()
 
 function rememberedOf(pool: Pool): Remembered {
   return remembered.getOrInsertComputed(pool, () => ({
-    recentKeys: new RecentKeys(),
+    recent: new RecentKeys(),
+    claimTurns: new ClaimTurns(),
     knownCustomers: new KnownCustomers(),
     knownSeries: new KnownSeries(),
   }))

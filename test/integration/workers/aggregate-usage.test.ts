@@ -97,6 +97,20 @@ describe('events', () => {
     expect(stored.rows).toEqual([{ count: 40 }])
   })
 
+  test('count once where transactions of one process meet, whether the first of them is committed or not', async () => {
+    await insertMetric(fixture, { code: 'meeting', aggregation: 'sum', fieldName: 'tokens' })
+    await registerCustomer('meeting')
+    const about = { externalCustomerId: 'meeting', code: 'meeting' }
+    const events = Array.from({ length: 40 }, (_, index) => usageEvent({ ...about, properties: { tokens: index } }))
+    const refused = usageEvent({ ...about, properties: { text: 'a\u0000b' } })
+    const parts = [[...events.slice(0, 30), refused], events.slice(10, 40), events.slice(0, 25), events.toReversed()]
+    const outcomes = await Promise.allSettled(parts.map(aggregate))
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled', 'fulfilled'])
+    expect(await rollupSums(fixture, 0)).toMatchObject({ 'meeting/meeting': '40×780' })
+    const { rows } = await fixture.pool.query(`select count(*)::int as count from usage_events where code = 'meeting'`)
+    expect(rows).toEqual([{ count: 40 }])
+  })
+
   test('of one identity with other content: the first wins for ever and the other is listed', async () => {
     await insertMetric(fixture, { code: 'conflict', aggregation: 'sum', fieldName: 'tokens' })
     await registerCustomer('conflict')
