@@ -157,8 +157,8 @@ export class IngestBuffer {
       void this.#send(organizationId, lane, group)
     }
     if (lane.inFlight > 0 || lane.scheduled) return
-    if (this.#gathers(lane)) this.#flushLater(organizationId, lane)
-    else if (lane.waiting.length === 0) this.#lanes.delete(organizationId)
+    if (lane.waiting.length > 0 || this.#gathers(lane)) this.#flushLater(organizationId, lane)
+    else this.#lanes.delete(organizationId)
   }
 
   #flushLater(organizationId: number, lane: Lane): void {

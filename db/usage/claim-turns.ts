@@ -6,34 +6,35 @@
 export class ClaimTurns {
   readonly #taken = new Set<ClaimTurn>()
 
-  /** The turn of a transaction, which must be ended with it. */
-  open(): ClaimTurn {
-    return new ClaimTurn(this.#taken)
-  }
-}
-
-class ClaimTurn {
-  readonly #taken: Set<ClaimTurn>
-  readonly #ended = Promise.withResolvers<void>()
-
-  constructor(taken: Set<ClaimTurn>) {
-    this.#taken = taken
-  }
-
-  /** Takes its place, in the moment in which its keys are remembered. Answers with what waits for those before it. */
-  take(): () => Promise<void> {
-    const earlier = [...this.#taken].filter((turn) => turn !== this)
-    this.#taken.add(this)
-    return async () => {
-      for (const turn of earlier) await turn.#ended.promise
+  /** Runs one transaction, which has one turn: another attempt of it has another, and comes behind those that came since. */
+  async during<Result>(transaction: (turn: ClaimTurn) => Promise<Result>): Promise<Result> {
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+    const turn = new ClaimTurn(this.#taken, ended)
+    try {
+      return await transaction(turn)
+    } finally {
+      this.#taken.delete(turn)
+      end()
     }
   }
-
-  /** After the transaction, whether it was committed or not. */
-  end(): void {
-    this.#taken.delete(this)
-    this.#ended.resolve()
-  }
 }
 
-export type { ClaimTurn }
+/** The turn of one transaction. */
+export class ClaimTurn {
+  readonly #taken: Set<ClaimTurn>
+  readonly #ended: Promise<void>
+
+  constructor(taken: Set<ClaimTurn>, ended: Promise<void>) {
+    this.#taken = taken
+    this.#ended = ended
+  }
+
+  /** Takes its place, once, in the moment in which its keys are remembered. Answers with what waits for those before it. */
+  take(): () => Promise<void> {
+    const earlier = [...this.#taken].map((turn) => turn.#ended)
+    this.#taken.add(this)
+    return async () => {
+      await Promise.all(earlier)
+    }
+  }
+}

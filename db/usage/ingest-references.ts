@@ -111,7 +111,7 @@ export async function touchCustomers(
      select customer_id, $1, now(), earliest_at
      from unnest($2::integer[], $3::timestamptz[]) as touched (customer_id, earliest_at)
      on conflict (customer_id) do update
-       set earliest_at = excluded.earliest_at where mark.earliest_at > excluded.earliest_at`,
+       set earliest_at = excluded.earliest_at where mark.earliest_at is null or mark.earliest_at > excluded.earliest_at`,
     [organizationId, touched.map(([customerId]) => customerId), touched.map(([, micros]) => isoOfMicros(micros))],
   )
 }

@@ -36,18 +36,18 @@ export async function aggregateReceived(pool: Pool, organizationId: number, rece
   const origins = originsOf(received)
   await ensurePartitionsOnce(pool, origins)
   const { claimTurns, ...memory } = rememberedOf(pool)
-  const turn = claimTurns.open()
-  const work = (client: PoolClient) => count(client, organizationId, { received, origins, turn, ...memory })
+  const attempt = () =>
+    claimTurns.during((turn) =>
+      inTransaction(pool, (client) => count(client, organizationId, { received, origins, turn, ...memory })),
+    )
   try {
-    await inTransaction(pool, work)
+    await attempt()
   } catch (error) {
     if (!isPartitionMissing(error)) throw error
     // A month that was archived has no partition until events come for it again.
     knownMonths.delete(pool)
     await ensurePartitionsOnce(pool, origins)
-    await inTransaction(pool, work)
-  } finally {
-    turn.end()
+    await attempt()
   }
 }
 

@@ -6,7 +6,7 @@ import { priceTouched } from './price-touched.ts'
 // Marks that are looked at in one round, and customers that are priced in one transaction.
 const ROUND = 20_000
 const BATCH = 500
-// Pricing takes a quarter of a processor at most while usage keeps coming; what comes meanwhile is priced once.
+// Pricing takes a quarter of the time while usage keeps coming, unless a round is long; what comes meanwhile is priced once.
 const REST_RATIO = 3
 const MAX_REST_MS = 5_000
 
@@ -28,15 +28,22 @@ export const priceUsage = defineWorker({
   },
 })
 
+// What fails is tried again in the next round, and holds up nobody else.
 async function priceRound(connection: Connection): Promise<number> {
   let customers = 0
+  const failures: unknown[] = []
   for (const { organizationId, customerIds } of await listTouchedCustomers(connection, ROUND)) {
     for (let from = 0; from < customerIds.length; from += BATCH) {
       const batch = customerIds.slice(from, from + BATCH)
-      customers += await withOrganization(connection, organizationId, (transaction) =>
-        priceTouched(transaction, organizationId, batch),
-      )
+      try {
+        customers += await withOrganization(connection, organizationId, (transaction) =>
+          priceTouched(transaction, organizationId, batch),
+        )
+      } catch (error) {
+        failures.push(error)
+      }
     }
   }
+  if (failures.length > 0) throw failures[0]
   return customers
 }
