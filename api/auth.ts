@@ -3,7 +3,7 @@ import { findApiKey, hashApiKey, type KeyHolder } from '../db/catalogue/api-keys
 import type { Connection } from '../db/connection.ts'
 import { AppError } from '../shared/errors.ts'
 import { requireScope } from './key-scopes.ts'
-import { SharedLoads } from './shared-loads.ts'
+import { RememberedLoads } from './remembered-loads.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -16,21 +16,13 @@ declare module 'fastify' {
   }
 }
 
-// A revoked key works for at most this long.
-const CACHE_MS = 5_000
-// Who asks after this long has it looked up again without waiting, so that nobody waits while requests keep coming.
-const FRESH_MS = 4_000
-const CACHE_SIZE = 10_000
-
-interface CachedHolder extends KeyHolder {
-  readonly validUntilMs: number
-}
+// A revoked key works for at most five seconds.
+const REMEMBERED = { keepMs: 5_000, freshMs: 4_000, maxKept: 10_000 }
 
 /** Authenticates requests by their bearer key. Holders are kept in memory for a moment, by hash and never by key. */
 export class Authenticator {
   readonly #connection: Connection
-  readonly #holders = new Map<string, CachedHolder>()
-  readonly #loads = new SharedLoads<string, KeyHolder>()
+  readonly #holders = new RememberedLoads<string, KeyHolder>(REMEMBERED)
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -43,32 +35,12 @@ export class Authenticator {
   async authenticate(request: FastifyRequest): Promise<void> {
     const key = bearerKey(request.headers.authorization)
     const hash = hashApiKey(key)
-    const name = hash.toString('base64')
-    const holder = this.#cached(hash, name) ?? (await this.#load(hash, name))
+    const holder = await this.#holders.read(hash.toString('base64'), () => findApiKey(this.#connection, hash))
+    if (holder === undefined) throw new AppError('unauthorized', 'the API key is unknown or revoked')
     requireScope(holder, request.method, request.routeOptions.url)
     request.organizationId = holder.organizationId
     request.keyCustomerId = holder.externalCustomerId
     request.apiKeyId = holder.apiKeyId
-  }
-
-  #cached(hash: Buffer, name: string): CachedHolder | undefined {
-    const holder = this.#holders.get(name)
-    const validForMs = (holder?.validUntilMs ?? 0) - performance.now()
-    if (validForMs <= 0) return undefined
-    // What fails here fails again for whoever has to wait for it.
-    if (validForMs <= CACHE_MS - FRESH_MS) this.#load(hash, name).catch(() => undefined)
-    return holder
-  }
-
-  async #load(hash: Buffer, name: string): Promise<KeyHolder> {
-    const holder = await this.#loads.load(name, () => findApiKey(this.#connection, hash))
-    if (holder === undefined) {
-      this.#holders.delete(name)
-      throw new AppError('unauthorized', 'the API key is unknown or revoked')
-    }
-    if (this.#holders.size >= CACHE_SIZE) this.#holders.clear()
-    this.#holders.set(name, { ...holder, validUntilMs: performance.now() + CACHE_MS })
-    return holder
   }
 }
 

@@ -1,7 +1,7 @@
 import { findFrozenTime } from '../../db/clock.ts'
 import { type Connection, withOrganization } from '../../db/connection.ts'
 import { microsOfInstant } from '../../shared/metering/timestamp.ts'
-import { SharedLoads } from '../shared-loads.ts'
+import { RememberedLoads } from '../remembered-loads.ts'
 
 /** When an event was received, by its organization's clock. */
 export interface Receipt {
@@ -11,9 +11,7 @@ export interface Receipt {
 }
 
 // An organization gets a test clock only while it is empty; until it is noticed, events arrive on real time.
-const LIVE_FOR_MS = 1_000
-// Who asks after this long has it looked up again without waiting, so that nobody waits while events keep coming.
-const FRESH_FOR_MS = 500
+const REMEMBERED = { keepMs: 1_000, freshMs: 500, maxKept: 10_000 }
 
 /**
  * Tells the time of organizations without a query per request: that an organization lives on real time is remembered
@@ -21,34 +19,21 @@ const FRESH_FOR_MS = 500
  */
 export class OrganizationClock {
   readonly #connection: Connection
-  readonly #liveUntilMs = new Map<number, number>()
-  readonly #loads = new SharedLoads<number, Receipt>()
+  /** Those that live on real time. */
+  readonly #live = new RememberedLoads<number, true>(REMEMBERED)
 
   constructor(connection: Connection) {
     this.#connection = connection
   }
 
   receivedAt(organizationId: number): Receipt | Promise<Receipt> {
-    const liveForMs = (this.#liveUntilMs.get(organizationId) ?? 0) - performance.now()
-    if (liveForMs <= 0) return this.#readClock(organizationId)
-    // What fails here fails again for whoever has to wait for it.
-    if (liveForMs <= LIVE_FOR_MS - FRESH_FOR_MS) this.#readClock(organizationId).catch(() => undefined)
-    return realReceipt()
-  }
-
-  async #readClock(organizationId: number): Promise<Receipt> {
     let frozen: Receipt | undefined
     // That an organization is live is shared; a frozen time is not, because it may be older than the asking.
-    const live = await this.#loads.load(organizationId, async () => {
+    const live = this.#live.read(organizationId, async () => {
       frozen = await this.#findFrozen(organizationId)
-      if (frozen !== undefined) {
-        this.#liveUntilMs.delete(organizationId)
-        return undefined
-      }
-      this.#liveUntilMs.set(organizationId, performance.now() + LIVE_FOR_MS)
-      return realReceipt()
+      return frozen === undefined ? true : undefined
     })
-    return live ?? frozen ?? realReceipt()
+    return live === true ? realReceipt() : live.then(() => frozen ?? realReceipt())
   }
 
   async #findFrozen(organizationId: number): Promise<Receipt | undefined> {

@@ -5,18 +5,18 @@ import { type RawBuilder, sql } from 'kysely'
  * nothing of the organization was ever refused, the first half answers for all events at once.
  */
 export function notRefused(organizationId: number, event: string, metricId: RawBuilder<unknown>): RawBuilder<boolean> {
-  const [before, between, after] = PIECES(event).map((piece) => sql.raw(piece))
+  const [before, between, after] = piecesOf(event).map((piece) => sql.raw(piece))
   return sql`${before}${organizationId}${between}${metricId}${after}`
 }
 
 /** The same as text; `organization` and `metric` are expressions. */
 export function notRefusedText(organization: string, event: string, metric: string): string {
-  const [before, between, after] = PIECES(event)
+  const [before, between, after] = piecesOf(event)
   return `${before}${organization}${between}${metric}${after}`
 }
 
-const PIECES = (event: string) =>
-  [
+function piecesOf(event: string) {
+  return [
     `(not exists (select from unprocessed_events any_refused
       where any_refused.reason = 'period_closed' and any_refused.organization_id = `,
     `) or not exists (select from unprocessed_events refused
@@ -24,3 +24,4 @@ const PIECES = (event: string) =>
         and refused.reason = 'period_closed' and refused.billable_metric_id = `,
     '))',
   ] as const
+}
