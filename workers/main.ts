@@ -1,4 +1,3 @@
-import { constants, setPriority } from 'node:os'
 import { pino } from 'pino'
 import { createConnection, createPool } from '../db/connection.ts'
 import { openQueueBackend } from '../queues/backend.ts'
@@ -6,6 +5,7 @@ import { Producer } from '../queues/producer.ts'
 import { readConfig } from '../shared/config.ts'
 import { STOP_WITHIN_MS } from '../shared/stopping.ts'
 import { webhookSettings } from '../shared/webhooks/webhook-settings.ts'
+import { giveWay } from './give-way.ts'
 import { runWorker } from './run-worker.ts'
 import { WORKERS } from './workers.ts'
 
@@ -17,9 +17,6 @@ if (unknown.length > 0) {
   process.exit(1)
 }
 
-// Somebody waits for every answer of `web`; what a worker does may come a moment later.
-setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
-
 const config = readConfig(process.env)
 const log = pino({ level: config.logLevel })
 const pool = createPool({
@@ -28,6 +25,8 @@ const pool = createPool({
   max: config.databasePoolMax,
   name: names.join(' ') || 'workers',
 })
+// Somebody waits for every answer of `web`; what a worker does may come a moment later.
+giveWay(pool)
 const backend = await openQueueBackend(config, pool)
 const connection = createConnection(pool)
 const producer = new Producer(backend)

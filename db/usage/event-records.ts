@@ -85,46 +85,54 @@ export function contentHash(event: UsageEvent): bigint {
 /** A list of records; each event is told by its place, and read as far as is asked. */
 export class EventRecords {
   readonly #lists: readonly Buffer[]
-  /** Which list holds the record, and where in it, by place. */
+  /** Which list holds the record, where in it, and where its fields, by place. */
   readonly #listOf: Uint16Array
   readonly #starts: Uint32Array
+  readonly #fields: Uint32Array
 
-  private constructor(lists: readonly Buffer[], listOf: Uint16Array, starts: Uint32Array) {
+  private constructor(lists: readonly Buffer[], { listOf, starts, fields }: Positions) {
     this.#lists = lists
     this.#listOf = listOf
     this.#starts = starts
+    this.#fields = fields
   }
 
   /** Throws when the bytes are not whole records, as many as they should be. */
   static read(bytes: Buffer, count: number): EventRecords {
-    const starts = new Uint32Array(count)
+    const positions = positionsOf(count)
     let [place, at] = [0, 0]
     for (; place < count && at + CUSTOMER < bytes.length; place += 1) {
-      starts[place] = at
+      positions.starts[place] = at
+      positions.fields[place] = at + bytes.readUInt16BE(at + FIELDS_AT)
       at += bytes.readUInt32BE(at)
     }
     if (place !== count || at !== bytes.length) throw new RangeError(`the bytes are not those of ${count} events`)
-    return new EventRecords([bytes], new Uint16Array(count), starts)
+    return new EventRecords([bytes], positions)
   }
 
   /** All of them in the places of one list; their bytes stay where they are. At most 65,536 were read one by one. */
   static join(parts: readonly EventRecords[]): EventRecords {
     const count = parts.reduce((sum, part) => sum + part.count, 0)
-    const [listOf, starts] = [new Uint16Array(count), new Uint32Array(count)]
+    const positions = positionsOf(count)
     const lists: Buffer[] = []
     let place = 0
     for (const part of parts) {
-      starts.set(part.#starts, place)
-      for (const list of part.#listOf) listOf[place++] = lists.length + list
+      positions.starts.set(part.#starts, place)
+      positions.fields.set(part.#fields, place)
+      for (const list of part.#listOf) positions.listOf[place++] = lists.length + list
       lists.push(...part.#lists)
     }
     assert(lists.length <= MOST_LISTS, 'too many lists of events are joined')
-    return new EventRecords(lists, listOf, starts)
+    return new EventRecords(lists, positions)
   }
 
   /** The places of some of them, as a list of its own. */
   slice(from: number, to: number): EventRecords {
-    return new EventRecords(this.#lists, this.#listOf.slice(from, to), this.#starts.slice(from, to))
+    return new EventRecords(this.#lists, {
+      listOf: this.#listOf.slice(from, to),
+      starts: this.#starts.slice(from, to),
+      fields: this.#fields.slice(from, to),
+    })
   }
 
   get count(): number {
@@ -136,51 +144,51 @@ export class EventRecords {
   }
 
   timestampMicros(place: number): number {
-    return readTimestamp(this.#bytes(place), this.#fields(place) + TIMESTAMP + FIELD_HEAD)
+    return readTimestamp(this.#bytes(place), this.#fieldsAt(place) + TIMESTAMP + FIELD_HEAD)
   }
 
   /** Hexadecimal text. */
   eventKey(place: number): string {
-    const at = this.#fields(place) + KEY + FIELD_HEAD
+    const at = this.#fieldsAt(place) + KEY + FIELD_HEAD
     return this.#bytes(place).toString('hex', at, at + KEY_BYTES)
   }
 
   /** The first bits of the event key, which order most keys: an integer of 32 bits without a sign. */
   keyPrefix(place: number): number {
-    return this.#bytes(place).readUInt32BE(this.#fields(place) + KEY + FIELD_HEAD)
+    return this.#bytes(place).readUInt32BE(this.#fieldsAt(place) + KEY + FIELD_HEAD)
   }
 
   /** The 32 bits behind them. */
   keyInfix(place: number): number {
-    return this.#bytes(place).readUInt32BE(this.#fields(place) + KEY + FIELD_HEAD + 4)
+    return this.#bytes(place).readUInt32BE(this.#fieldsAt(place) + KEY + FIELD_HEAD + 4)
   }
 
   /** Negative, 0 or positive, as the one key sorts before the other, is the same or comes after it. */
   compareKeys(one: number, other: number): number {
-    const left = this.#fields(one) + KEY + FIELD_HEAD
-    const right = this.#fields(other) + KEY + FIELD_HEAD
+    const left = this.#fieldsAt(one) + KEY + FIELD_HEAD
+    const right = this.#fieldsAt(other) + KEY + FIELD_HEAD
     return this.#bytes(one).compare(this.#bytes(other), right, right + KEY_BYTES, left, left + KEY_BYTES)
   }
 
   /** As `contentHash` of the event. */
   contentHash(place: number): bigint {
-    return this.#bytes(place).readBigInt64BE(this.#fields(place) + FIELD_HEAD)
+    return this.#bytes(place).readBigInt64BE(this.#fieldsAt(place) + FIELD_HEAD)
   }
 
   copyIdentity(place: number, to: BinaryRows): BinaryRows {
-    const at = this.#fields(place)
+    const at = this.#fieldsAt(place)
     return to.copy(this.#bytes(place), at, at + CODE)
   }
 
   copySent(place: number, to: BinaryRows): BinaryRows {
     const bytes = this.#bytes(place)
     const start = this.#start(place)
-    return to.copy(bytes, this.#fields(place) + KEY, start + bytes.readUInt32BE(start))
+    return to.copy(bytes, this.#fieldsAt(place) + KEY, start + bytes.readUInt32BE(start))
   }
 
   countedFields(place: number): CountedFields {
     const bytes = this.#bytes(place)
-    const code = this.#fields(place) + CODE
+    const code = this.#fieldsAt(place) + CODE
     const subscription = fieldAfter(bytes, fieldAfter(bytes, fieldAfter(bytes, code)))
     return {
       code: textOf(bytes, code) ?? '',
@@ -193,7 +201,7 @@ export class EventRecords {
   /** The whole event. */
   event(place: number): UsageEvent {
     const bytes = this.#bytes(place)
-    const source = fieldAfter(bytes, this.#fields(place) + CODE)
+    const source = fieldAfter(bytes, this.#fieldsAt(place) + CODE)
     const amount = fieldAfter(bytes, fieldAfter(bytes, fieldAfter(bytes, source)))
     const producer = this.producer(place)
     return {
@@ -209,7 +217,7 @@ export class EventRecords {
 
   transactionId(place: number): string {
     const bytes = this.#bytes(place)
-    return textOf(bytes, fieldAfter(bytes, fieldAfter(bytes, this.#fields(place) + CODE))) ?? ''
+    return textOf(bytes, fieldAfter(bytes, fieldAfter(bytes, this.#fieldsAt(place) + CODE))) ?? ''
   }
 
   producer(place: number): ProducerPosition | undefined {
@@ -217,7 +225,7 @@ export class EventRecords {
     const bytes = this.#bytes(place)
     const customer = this.#start(place) + CUSTOMER
     const id = shortText(bytes, customer + 2 + bytes.readUInt16BE(customer))
-    return { id, sequence: bytes.readDoubleBE(this.#fields(place) - SEQUENCE_BYTES) }
+    return { id, sequence: bytes.readDoubleBE(this.#fieldsAt(place) - SEQUENCE_BYTES) }
   }
 
   // Most have no number that reading would alter, so they need not be searched for one.
@@ -238,14 +246,24 @@ export class EventRecords {
     return this.#starts[place] as number
   }
 
-  #fields(place: number): number {
-    const start = this.#start(place)
-    return start + this.#bytes(place).readUInt16BE(start + FIELDS_AT)
+  #fieldsAt(place: number): number {
+    return this.#fields[place] as number
   }
 
   #flags(place: number): number {
     return this.#bytes(place).readUInt8(this.#start(place) + FLAGS)
   }
+}
+
+// Where each is, by place: held, because the fields of a record are looked up many times.
+interface Positions {
+  readonly listOf: Uint16Array
+  readonly starts: Uint32Array
+  readonly fields: Uint32Array
+}
+
+function positionsOf(count: number): Positions {
+  return { listOf: new Uint16Array(count), starts: new Uint32Array(count), fields: new Uint32Array(count) }
 }
 
 function shortText(bytes: Buffer, at: number): string {

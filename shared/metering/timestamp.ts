@@ -20,17 +20,46 @@ function isoMicros(text: string): number | undefined {
   return usualIsoMicros(text) ?? anyIsoMicros(text)
 }
 
-// Nearly every event is stamped like 2026-03-01T12:00:00.123456Z; reading the digits in place costs a fourth.
+// Nearly every event is stamped like 2026-03-01T12:00:00.123456Z; reading the digits in place costs a fraction of the slow way.
 function usualIsoMicros(text: string): number | undefined {
   const { length } = text
-  if (length < 20 || length > 27 || text.charCodeAt(length - 1) !== 90 || text.charCodeAt(10) !== 84) return undefined
-  if (text.charCodeAt(19) !== (length === 20 ? 90 : 46)) return undefined
-  const millis = Date.parse(`${text.slice(0, 19)}Z`)
-  const fraction = length === 20 ? '0' : text.slice(20, -1)
+  if (length < 20 || length > 27 || text.charCodeAt(length - 1) !== LETTER_Z || text.charCodeAt(10) !== LETTER_T) {
+    return undefined
+  }
+  if (text.charCodeAt(4) !== HYPHEN || text.charCodeAt(7) !== HYPHEN) return undefined
+  if (text.charCodeAt(13) !== COLON || text.charCodeAt(16) !== COLON) return undefined
+  if (length > 20 && text.charCodeAt(19) !== POINT) return undefined
+  const [year, month, day] = [digitsAt(text, 0, 4), digitsAt(text, 5, 7), digitsAt(text, 8, 10)]
+  const [hour, minute, second] = [digitsAt(text, 11, 13), digitsAt(text, 14, 16), digitsAt(text, 17, 19)]
   // The 29th to 31st of a month may not exist, which only the slow way notices.
-  const mayNotExist = text.charCodeAt(8) >= 51 || (text.charCodeAt(8) === 50 && text.charCodeAt(9) === 57)
-  if (Number.isNaN(millis) || mayNotExist || !/^\d{1,6}$/.test(fraction) || text.startsWith('24', 11)) return undefined
-  return millis * 1000 + Number(fraction.padEnd(6, '0'))
+  if (!(year >= 1000 && month >= 1 && month <= 12 && day >= 1 && day <= 28)) return undefined
+  if (!(hour < 24 && minute < 60 && second < 60)) return undefined
+  const digits = Math.max(length - 21, 0)
+  const fraction = digitsAt(text, 20, 20 + digits)
+  if (length === 21 || Number.isNaN(fraction)) return undefined
+  return (
+    Date.UTC(year, month - 1, day, hour, minute, second) * 1000 + fraction * (TENS[MICRO_DIGITS - digits] as number)
+  )
+}
+
+const LETTER_T = 84
+const LETTER_Z = 90
+const HYPHEN = 45
+const COLON = 58
+const POINT = 46
+const ZERO = 48
+const MICRO_DIGITS = 6
+const TENS = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
+
+/** The number whose digits stand from one place to another; NaN when anything else stands there. */
+function digitsAt(text: string, from: number, to: number): number {
+  let value = 0
+  for (let at = from; at < to; at += 1) {
+    const digit = text.charCodeAt(at) - ZERO
+    if (digit < 0 || digit > 9) return Number.NaN
+    value = value * 10 + digit
+  }
+  return value
 }
 
 function anyIsoMicros(text: string): number | undefined {
