@@ -8,7 +8,7 @@ import { LARGE, openCustomers, SMALL, subscriptionOf } from './usage/open-custom
 import { askUsage, closeConnections, timesInTurn } from './usage/request-times.ts'
 import { readUsageOptions } from './usage/usage-options.ts'
 
-const WARM_UP_SHARE = 0.1
+const WARM_UP_SHARE = 1
 const RAW_REQUESTS = 10
 
 const options = readUsageOptions()

@@ -34,6 +34,7 @@ export async function fillTables(pool: Pool, organizationId: number, options: Us
   }
   await sumDays(pool, organizationId)
   await pool.query('vacuum analyze')
+  await pool.query('checkpoint')
 }
 
 async function drawEvents(pool: Pool, organizationId: number, { events, distinctValues }: UsageOptions): Promise<void> {
