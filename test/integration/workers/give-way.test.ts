@@ -30,6 +30,8 @@ test.runIf(knowsGroups)('so does the Postgres process of each of its connections
   await client.connect()
   try {
     const priorities = async () => {
+      // A connection that nobody has used for a while is closed, and `web` has no other need of one.
+      await fetch(new URL('/readyz', service.url))
       const { rows } = await client.query<{ pid: number; name: string }>(
         `select pid, application_name as name from pg_stat_activity
          where datname = current_database() and application_name like 'tabkeeper %'`,
