@@ -8,7 +8,6 @@ import { LARGE, openCustomers, SMALL, subscriptionOf } from './usage/open-custom
 import { askUsage, closeConnections, timesInTurn } from './usage/request-times.ts'
 import { readUsageOptions } from './usage/usage-options.ts'
 
-const WARM_UP_SHARE = 1
 const RAW_REQUESTS = 10
 
 const options = readUsageOptions()
@@ -33,7 +32,8 @@ async function measure() {
       const { lines } = await askUsage(asked, subscriptionOf(customer))
       await requireExactUnits(pool, { organizationId, customer }, lines)
     }
-    await timesInTurn(asked, [LARGE, SMALL], Math.ceil(options.requests * WARM_UP_SHARE))
+    // Warms up.
+    await timesInTurn(asked, [LARGE, SMALL], options.requests)
     const [large = [], small = []] = await timesInTurn(asked, [LARGE, SMALL], options.requests)
     return { fillMs, large, small, raw: await measureRaw(asked) }
   } finally {

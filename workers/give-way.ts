@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { getPriority, setPriority } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Pool } from 'pg'
+import { commandLine, statFields } from '../db/embedded/process-table.ts'
 
 // A third of the usual share where there is too little for all. With a tenth, usage would show late while much comes in.
 const PRIORITY = 5
@@ -44,23 +45,14 @@ function lowerThread(thread: number): void {
 
 // Linux schedules sessions against each other, and priorities only inside of one. That of another leader is not ours alone.
 function leadsSession(): boolean {
-  try {
-    const [, , , session] = afterName(readFileSync('/proc/self/stat', 'utf8'))
-    return Number(session) === process.pid
-  } catch {
-    return false
-  }
-}
-
-// The name of a process may hold spaces and brackets: state, parent, group and session follow its last bracket.
-function afterName(stat: string): readonly string[] {
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [, , , session] = statFields(process.pid) ?? []
+  return Number(session) === process.pid
 }
 
 // Each server process of Postgres leads a session of its own. Its title names the port that it answers, so that a process
 // with the same number on another machine is not taken for it.
 async function lowerBackend({ processID, connection }: ConnectedClient): Promise<void> {
-  const title = await readFile(`/proc/${processID}/cmdline`, 'latin1').catch(() => '')
+  const title = commandLine(processID)?.[0] ?? ''
   if (title.startsWith('postgres:') && title.includes(`(${connection.stream.localPort})`)) await lowerGroup(processID)
 }
 

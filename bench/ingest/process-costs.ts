@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { statFields } from '../../db/embedded/process-table.ts'
 
 /** A process to be watched. */
 export interface WatchedProcess {
@@ -62,15 +63,8 @@ function listStats(): Stat[] {
 }
 
 function readStat(pid: number): Stat[] {
-  try {
-    // The name in parentheses may hold blanks; the parent is the second field after it.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\)\s/s, '')
-      .split(' ')
-      .map(Number)
-    const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = fields.slice(11, 15)
-    return [{ pid, parent: fields[1] ?? 0, ticks: user + system, endedChildrenTicks: childrenUser + childrenSystem }]
-  } catch {
-    return []
-  }
+  const fields = statFields(pid)
+  if (fields === undefined) return []
+  const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = fields.slice(11, 15).map(Number)
+  return [{ pid, parent: Number(fields[1]), ticks: user + system, endedChildrenTicks: childrenUser + childrenSystem }]
 }

@@ -15,11 +15,19 @@ export function commandLine(pid: number): readonly string[] | undefined {
  */
 export function startMark(pid: number): string | undefined {
   if (process.platform !== 'linux') return askPs(pid, 'lstart')
-  // The name in parentheses may hold blanks; the start time is the twentieth field after it.
-  const fields = readProcess(pid, 'stat')
+  const fields = statFields(pid)
+  return fields?.[0] === 'Z' ? undefined : fields?.[19]
+}
+
+/**
+ * What Linux tells of a process, from its state on: parent, group and session follow; undefined when there is no such
+ * process, and on other systems.
+ */
+export function statFields(pid: number): readonly string[] | undefined {
+  // The name in parentheses stands before, and may hold blanks and brackets.
+  return readProcess(pid, 'stat')
     ?.replace(/^.*\)\s/s, '')
     .split(' ')
-  return fields?.[0] === 'Z' ? undefined : fields?.[19]
 }
 
 function readProcess(pid: number, file: 'cmdline' | 'stat'): string | undefined {
