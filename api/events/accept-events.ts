@@ -125,14 +125,16 @@ function readBatch(
   const { values, loc } = requireList(body)
   const events: UsageEvent[] = []
   const issues: Issue[] = []
+  const place = { loc: [], receivedAtMicros: micros }
   const results = values.map((value, index): EventResult => {
-    const parsed = parse(value, { loc: [...loc, index], receivedAtMicros: micros })
+    const parsed = parse(value, place)
     if ('event' in parsed) {
       events.push(parsed.event)
       return { transaction_id: parsed.event.transactionId, status: 'accepted' }
     }
-    issues.push(...parsed.issues)
-    return { transaction_id: readableId(value, idField), status: 'rejected', errors: [...parsed.issues] }
+    const errors = parsed.issues.map((issue) => ({ ...issue, loc: [...loc, index, ...issue.loc] }))
+    issues.push(...errors)
+    return { transaction_id: readableId(value, idField), status: 'rejected', errors }
   })
   return { accepted: events.length, rejected: values.length - events.length, results, issues, events }
 }

@@ -15,13 +15,13 @@ const json = JSON as unknown as {
 
 // A literal can only lose text when it has more digits than every double holds (16 for integers that start below 9,
 // otherwise 15), ends in a zero after the point, has an exponent or is negative zero. It stands between structural
-// characters; what looks like that inside a string only costs time.
-const MAY_LOSE_TEXT =
-  /(?:^|[:[,])\s*(?:-0|-?(?:\d{17,}|9\d{15}|(?=[\d.]{17})\d+\.\d+|\d+\.\d*0|[\d.]+[eE][+-]?\d+))\s*(?:$|[,}\]])/
+// characters, or alone; what looks like that inside a string only costs time.
+const MAY_LOSE_TEXT = /[:[,]\s*(?:-0|-?(?:\d{17,}|9\d{15}|(?=[\d.]{17})\d+\.\d+|\d+\.\d*0|[\d.]+[eE][+-]?\d+))\s*[,}\]]/
+const IS_NUMBER = /^\s*[-\d]/
 
 /** Parses JSON without changing any number: literals that a double would alter come back as `RawNumber`. */
 export function parseExactJson(text: string): unknown {
-  if (!MAY_LOSE_TEXT.test(text)) return JSON.parse(text)
+  if (!MAY_LOSE_TEXT.test(text) && !IS_NUMBER.test(text)) return JSON.parse(text)
   return json.parse(text, (_key, value, { source }) =>
     typeof value === 'number' && source !== undefined && String(value) !== source ? json.rawJSON(source) : value,
   )
