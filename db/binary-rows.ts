@@ -133,6 +133,8 @@ export class BinaryRows {
   }
 
   bigint(value: bigint): this {
+    const number = Number(value)
+    if (Number.isSafeInteger(number)) return this.#safeInteger(number)
     this.#reserve(12)
     this.#buffer.writeInt32BE(8, this.#length)
     this.#length = this.#buffer.writeBigInt64BE(value, this.#length + 4)
@@ -149,12 +151,7 @@ export class BinaryRows {
 
   /** Microseconds since 1970, a safe integer, of a `timestamptz`. */
   timestamp(micros: number): this {
-    const sinceEpoch = micros - POSTGRES_EPOCH_MICROS
-    this.#reserve(12)
-    this.#buffer.writeInt32BE(8, this.#length)
-    this.#buffer.writeInt32BE(Math.floor(sinceEpoch / TWO_TO_32), this.#length + 4)
-    this.#length = this.#buffer.writeUInt32BE(sinceEpoch >>> 0, this.#length + 8)
-    return this
+    return this.#safeInteger(micros - POSTGRES_EPOCH_MICROS)
   }
 
   text(value: string | null): this {
@@ -186,6 +183,15 @@ export class BinaryRows {
     for (const part of [digits.length, weight, isNegative ? NEGATIVE : 0, scale, ...digits]) {
       this.#length = this.#buffer.writeInt16BE(part, this.#length)
     }
+    return this
+  }
+
+  // A field of 64 bits, in two halves.
+  #safeInteger(value: number): this {
+    this.#reserve(12)
+    this.#buffer.writeInt32BE(8, this.#length)
+    this.#buffer.writeInt32BE(Math.floor(value / TWO_TO_32), this.#length + 4)
+    this.#length = this.#buffer.writeUInt32BE(value >>> 0, this.#length + 8)
     return this
   }
 

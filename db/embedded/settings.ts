@@ -20,7 +20,6 @@ export function serverSettings(profile: PostgresProfile, port: number): readonly
     // Measured: compressing full pages costs more processor than it saves writes.
     'wal_compression=off',
     'max_wal_size=4GB',
-    // Measured: while the log grows, filling each new file of it before it is used is a twentieth of what an event costs.
     'wal_init_zero=off',
     'checkpoint_timeout=15min',
     'checkpoint_completion_target=0.9',

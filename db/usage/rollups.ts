@@ -10,27 +10,23 @@ import type { Statements } from '../statements.ts'
 export async function mergeRollups(
   client: Statements,
   organizationId: number,
-  deltas: readonly RollupDelta[],
+  deltas: Iterable<RollupDelta>,
 ): Promise<void> {
-  await mergeSums(
-    client,
-    organizationId,
-    deltas.filter((delta) => !delta.keepsParts && delta.distinctValues === null),
-  )
-  await mergeDistinct(
-    client,
-    organizationId,
-    deltas.filter((delta) => delta.distinctValues !== null),
-  )
-  await mergeParts(
-    client,
-    organizationId,
-    deltas.filter((delta) => delta.keepsParts),
-  )
+  const sums = new SumColumns()
+  const distinct: RollupDelta[] = []
+  const parts: RollupDelta[] = []
+  for (const delta of deltas) {
+    if (delta.keepsParts) parts.push(delta)
+    else if (delta.distinctValues !== null) distinct.push(delta)
+    else sums.add(delta)
+  }
+  await mergeSums(client, organizationId, sums)
+  await mergeDistinct(client, organizationId, distinct)
+  await mergeParts(client, organizationId, parts)
 }
 
-async function mergeSums(client: Statements, organizationId: number, deltas: readonly RollupDelta[]): Promise<void> {
-  if (deltas.length === 0) return
+async function mergeSums(client: Statements, organizationId: number, sums: SumColumns): Promise<void> {
+  if (sums.isEmpty) return
   await client.query(
     `insert into usage_rollups as stored (customer_id, series_id, level, bucket, organization_id, events_count, value_sum)
      select customer_id, series_id, level, bucket, $1, events_count, value_sum
@@ -39,7 +35,7 @@ async function mergeSums(client: Statements, organizationId: number, deltas: rea
      on conflict (customer_id, series_id, level, bucket) do update
        set events_count = stored.events_count + excluded.events_count,
          value_sum = stored.value_sum + excluded.value_sum`,
-    [organizationId, ...sumColumns(deltas)],
+    [organizationId, ...sums.parameters()],
   )
 }
 
@@ -63,7 +59,7 @@ async function mergeDistinct(
          distinct_present = stored.distinct_present + excluded.distinct_present`,
     [
       organizationId,
-      ...sumColumns(deltas),
+      ...SumColumns.of(deltas).parameters(),
       deltas.map((delta) => delta.distinctValues),
       deltas.map((delta) => delta.distinctPresent),
     ],
@@ -94,7 +90,7 @@ async function mergeParts(client: Statements, organizationId: number, deltas: re
            order by candidate.at desc nulls last, candidate.arrival desc limit 1)`,
     [
       organizationId,
-      ...sumColumns(deltas),
+      ...SumColumns.of(deltas).parameters(),
       deltas.map((delta) => delta.valueMax),
       deltas.map((delta) => delta.valueMin),
       deltas.map((delta) => delta.valueTimeSum),
@@ -105,13 +101,38 @@ async function mergeParts(client: Statements, organizationId: number, deltas: re
   )
 }
 
-function sumColumns(deltas: readonly RollupDelta[]): string[] {
-  return [
-    plainArray(deltas.map((delta) => delta.customerId)),
-    plainArray(deltas.map((delta) => delta.seriesId)),
-    plainArray(deltas.map((delta) => delta.level)),
-    plainArray(deltas.map((delta) => delta.bucket)),
-    plainArray(deltas.map((delta) => delta.eventsCount)),
-    plainArray(deltas.map((delta) => delta.valueSum)),
-  ]
+/** The columns that every rollup has, each as an array parameter. */
+class SumColumns {
+  readonly #customerIds: number[] = []
+  readonly #seriesIds: string[] = []
+  readonly #levels: number[] = []
+  readonly #buckets: number[] = []
+  readonly #eventsCounts: number[] = []
+  readonly #valueSums: string[] = []
+
+  static of(deltas: readonly RollupDelta[]): SumColumns {
+    const columns = new SumColumns()
+    for (const delta of deltas) columns.add(delta)
+    return columns
+  }
+
+  get isEmpty(): boolean {
+    return this.#customerIds.length === 0
+  }
+
+  add(delta: RollupDelta): void {
+    this.#customerIds.push(delta.customerId)
+    this.#seriesIds.push(delta.seriesId)
+    this.#levels.push(delta.level)
+    this.#buckets.push(delta.bucket)
+    this.#eventsCounts.push(delta.eventsCount)
+    this.#valueSums.push(delta.valueSum)
+  }
+
+  /** In the order customer, series, level, bucket, count, sum. */
+  parameters(): string[] {
+    return [this.#customerIds, this.#seriesIds, this.#levels, this.#buckets, this.#eventsCounts, this.#valueSums].map(
+      plainArray,
+    )
+  }
 }

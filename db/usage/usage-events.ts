@@ -27,17 +27,22 @@ export interface AddedFields {
   readonly arrival: bigint
 }
 
-/** Appends raw events, each by its place among the records. Their keys must have been claimed in the same transaction. */
-export async function insertUsageEvents(
+/**
+ * Appends raw events, each by its place among the records, and shows each of them when its turn has come. Their keys must
+ * have been claimed in the same transaction.
+ */
+export async function insertUsageEvents<Row extends AddedFields>(
   client: PoolClient,
   organizationId: number,
-  { records, rows }: { records: EventRecords; rows: Iterable<AddedFields> },
+  { records, rows, see }: { records: EventRecords; rows: Iterable<Row>; see: (row: Row) => void },
 ): Promise<void> {
   await copyRows(
     client,
     `usage_events (${SENT_COLUMNS}, customer_id, organization_id, received_at, arrival)`,
     rows,
-    ({ place, customerId, receivedMicros, arrival }, to) => {
+    (row, to) => {
+      see(row)
+      const { place, customerId, receivedMicros, arrival } = row
       records.copySent(place, to.row(SENT_FIELDS + 4))
       to.integer(customerId).integer(organizationId).timestamp(receivedMicros).bigint(arrival)
     },

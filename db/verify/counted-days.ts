@@ -77,7 +77,7 @@ function openDay(first: LiveEvent, metrics: MetricsByEventCode, inexact: Readonl
       return {
         customerId,
         day,
-        rollups: deltas.sorted(seriesKey),
+        rollups: deltas.sorted(seriesKey).toArray(),
         series: identities,
         values: values.values(),
         sightings: values.sightings(),

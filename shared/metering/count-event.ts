@@ -76,12 +76,17 @@ export function countEvent(event: CountedFields, metricsOfCode: readonly Counted
       unusable: [{ metricId: null, reason: 'metric_not_found', details: { code: event.code } }],
     }
   }
-  const contributions: { metric: CountedMetric; value: string }[] = []
-  const unusable: UnusableEvent[] = []
+  let contributions: CountedEvent['contributions'] = []
+  let unusable: CountedEvent['unusable'] = []
   for (const metric of metricsOfCode) {
     const contribution = contributionOf(event, metric)
-    if ('value' in contribution) contributions.push({ metric, value: contribution.value })
-    else unusable.push({ metricId: metric.id, ...contribution })
+    if ('value' in contribution) contributions = withOne(contributions, { metric, value: contribution.value })
+    else unusable = withOne(unusable, { metricId: metric.id, ...contribution })
   }
   return { contributions, unusable }
+}
+
+// Nearly always there is one, and a list that grows from nothing makes room for seventeen.
+function withOne<Item>(list: readonly Item[], item: Item): readonly Item[] {
+  return list.length === 0 ? [item] : [...list, item]
 }

@@ -1,3 +1,4 @@
+import { assert } from '../errors.ts'
 import { Exact } from '../money/decimal.ts'
 import { ExactSum } from '../money/exact-sum.ts'
 import type { StoredPart } from './aggregation.ts'
@@ -57,7 +58,7 @@ export class RollupDeltas<Series extends { readonly customerId: number }> {
     const cell = this.#cell(series, contribution)
     cell.eventsCount += 1
     cell.sum.add(contribution.value)
-    if (contribution.stores.length > 0) addParts(cell, partsOf(contribution))
+    if (cell.parts !== null) addParts(cell.parts, partsOf(contribution))
   }
 
   /** Takes what was counted off count and sums. Whether it was the largest, smallest or latest no delta can tell. */
@@ -65,13 +66,14 @@ export class RollupDeltas<Series extends { readonly customerId: number }> {
     const cell = this.#cell(series, contribution)
     cell.eventsCount -= 1
     cell.sum.subtract(contribution.value)
+    if (cell.parts === null) return
     const timeSum = partsOf(contribution).timeSum?.negated() ?? null
-    addParts(cell, { ...NO_PARTS, timeSum })
+    addParts(cell.parts, { ...NO_PARTS, timeSum })
   }
 
   /** Notes where values were last seen from now on, or no more. */
   addDistinct(series: Series, { bucket, values, present }: DistinctChange): void {
-    addDistinct(this.#cellAt(series, bucket, { keepsParts: false, countsDistinct: true }), values, present)
+    addDistinct(this.#cellAt(series, bucket, { keepsParts: false, countsDistinct: true }), { values, present })
   }
 
   #cell(series: Series, { timestampMicros, stores, countsDistinct = false }: RollupContribution): Cell {
@@ -95,16 +97,15 @@ export class RollupDeltas<Series extends { readonly customerId: number }> {
 
   /**
    * Sorted by their key, so that transactions which touch the same rows lock them in the same order. Ids are asked for
-   * once per series.
+   * once per series. They are made one by one: all at once, those of a large batch would outlive it in memory.
    */
-  sorted(idOf: (series: Series) => string): RollupDelta[] {
-    return Array.from(this.#cells, ([series, cells]) => ({
+  *sorted(idOf: (series: Series) => string): Generator<RollupDelta, void> {
+    const sorted = Array.from(this.#cells, ([series, cells]) => ({
       customerId: series.customerId,
       seriesId: idOf(series),
       cells,
-    }))
-      .sort(byKey)
-      .flatMap(deltasOf)
+    })).sort(byKey)
+    for (const series of sorted) yield* deltasOf(series)
   }
 }
 
@@ -120,15 +121,25 @@ interface CellKind {
   readonly countsDistinct: boolean
 }
 
-interface Cell extends CellKind {
+interface Cell {
   eventsCount: number
   readonly sum: ExactSum
+  /** Null where the metric keeps no more than count and sum. */
+  readonly parts: Parts | null
+  /** Null where it counts no distinct values. */
+  readonly distinct: Distinct | null
+}
+
+interface Parts {
   max: Exact | null
   min: Exact | null
   timeSum: Exact | null
   latest: LatestValue | null
-  distinctValues: number
-  distinctPresent: number
+}
+
+interface Distinct {
+  values: number
+  present: number
 }
 
 interface SeriesCells {
@@ -137,32 +148,24 @@ interface SeriesCells {
   readonly cells: CellsOfSeries
 }
 
+const NO_PARTS: Readonly<Parts> = { max: null, min: null, timeSum: null, latest: null }
+
 function emptyCell({ keepsParts, countsDistinct }: CellKind): Cell {
   return {
-    keepsParts,
-    countsDistinct,
     eventsCount: 0,
     sum: new ExactSum(),
-    max: null,
-    min: null,
-    timeSum: null,
-    latest: null,
-    distinctValues: 0,
-    distinctPresent: 0,
+    parts: keepsParts ? { ...NO_PARTS } : null,
+    distinct: countsDistinct ? { values: 0, present: 0 } : null,
   }
 }
 
-function addDistinct(cell: Cell, values: number, present: number): void {
-  cell.distinctValues += values
-  cell.distinctPresent += present
+function addDistinct({ distinct }: Cell, { values, present }: Distinct): void {
+  assert(distinct !== null, 'a bucket counts distinct values that its metric does not')
+  distinct.values += values
+  distinct.present += present
 }
 
-type Parts = Pick<Cell, 'max' | 'min' | 'timeSum' | 'latest'>
-
-const NO_PARTS: Parts = { max: null, min: null, timeSum: null, latest: null }
-
-function partsOf({ value, timestampMicros, arrival, stores }: RollupContribution): Parts {
-  if (stores.length === 0) return NO_PARTS
+function partsOf({ value, timestampMicros, arrival, stores }: RollupContribution): Readonly<Parts> {
   const exact = new Exact(value)
   return {
     max: stores.includes('max') ? exact : null,
@@ -172,21 +175,23 @@ function partsOf({ value, timestampMicros, arrival, stores }: RollupContribution
   }
 }
 
-function addParts(cell: Cell, added: Parts): void {
-  cell.max = either(cell.max, added.max, (one, other) => Exact.max(one, other))
-  cell.min = either(cell.min, added.min, (one, other) => Exact.min(one, other))
-  cell.timeSum = either(cell.timeSum, added.timeSum, (one, other) => one.plus(other))
-  cell.latest = either(cell.latest, added.latest, laterValue)
+function addParts(parts: Parts, added: Readonly<Parts>): void {
+  parts.max = either(parts.max, added.max, (one, other) => Exact.max(one, other))
+  parts.min = either(parts.min, added.min, (one, other) => Exact.min(one, other))
+  parts.timeSum = either(parts.timeSum, added.timeSum, (one, other) => one.plus(other))
+  parts.latest = either(parts.latest, added.latest, laterValue)
 }
 
 function daysOf(quarterHours: ReadonlyMap<number, Cell>): ReadonlyMap<number, Cell> {
   const days = new Map<number, Cell>()
   for (const [bucket, cell] of quarterHours) {
-    const day = days.getOrInsertComputed(dayOfQuarterHour(bucket), () => emptyCell(cell))
+    const day = days.getOrInsertComputed(dayOfQuarterHour(bucket), () =>
+      emptyCell({ keepsParts: cell.parts !== null, countsDistinct: cell.distinct !== null }),
+    )
     day.eventsCount += cell.eventsCount
     day.sum.addSum(cell.sum)
-    if (cell.keepsParts) addParts(day, cell)
-    addDistinct(day, cell.distinctValues, cell.distinctPresent)
+    if (day.parts !== null && cell.parts !== null) addParts(day.parts, cell.parts)
+    if (cell.distinct !== null) addDistinct(day, cell.distinct)
   }
   return days
 }
@@ -218,15 +223,15 @@ function deltaOf(
     seriesId,
     level,
     bucket,
-    keepsParts: cell.keepsParts,
+    keepsParts: cell.parts !== null,
     eventsCount: cell.eventsCount,
     valueSum: cell.sum.toFixed(),
-    valueMax: cell.max?.toFixed() ?? null,
-    valueMin: cell.min?.toFixed() ?? null,
-    valueTimeSum: cell.timeSum?.toFixed() ?? null,
-    latest: cell.latest,
-    distinctValues: cell.countsDistinct ? cell.distinctValues : null,
-    distinctPresent: cell.countsDistinct ? cell.distinctPresent : null,
+    valueMax: cell.parts?.max?.toFixed() ?? null,
+    valueMin: cell.parts?.min?.toFixed() ?? null,
+    valueTimeSum: cell.parts?.timeSum?.toFixed() ?? null,
+    latest: cell.parts?.latest ?? null,
+    distinctValues: cell.distinct?.values ?? null,
+    distinctPresent: cell.distinct?.present ?? null,
   }
 }
 

@@ -85,7 +85,7 @@ async function count(
     uncounted.see(event)
     noteEarliest(earliest, event)
   }
-  await insertUsageEvents(client, organizationId, { records: received.records, rows: seeing(rows, see) })
+  await insertUsageEvents(client, organizationId, { records: received.records, rows, see })
   await counts.save(client, organizationId)
   await insertUnprocessedEvents(client, organizationId, [
     ...(await uncounted.entries(client, organizationId, { unusable: counts.unusable, events: rows })),
@@ -109,13 +109,6 @@ function addedEvents(
     *[Symbol.iterator]() {
       for (const place of first) if (isClaimed[place] === 0) yield events.at(place)
     },
-  }
-}
-
-function* seeing<Event>(events: Iterable<Event>, see: (event: Event) => void): Generator<Event, void> {
-  for (const event of events) {
-    see(event)
-    yield event
   }
 }
 

@@ -133,7 +133,7 @@ test('what a batch adds to its buckets is the exact sum of its values, in either
       for (const contribution of contributions) deltas.add(series, { arrival: 1n, stores: [], ...contribution })
       const expected = contributions.reduce((sum, contribution) => sum.plus(contribution.value), ZERO)
       for (const level of [0, 1]) {
-        const ofLevel = deltas.sorted(() => '7').filter((delta) => delta.level === level)
+        const ofLevel = [...deltas.sorted(() => '7')].filter((delta) => delta.level === level)
         const sum = ofLevel.reduce((total, delta) => total.plus(new Exact(delta.valueSum)), ZERO)
         expect(sum.toFixed()).toBe(expected.toFixed())
         expect(ofLevel.reduce((total, delta) => total + delta.eventsCount, 0)).toBe(contributions.length)
