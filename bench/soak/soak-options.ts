@@ -5,7 +5,7 @@ const USAGE = 'npm run bench:soak -- [--seconds N] [--measured-seconds N] [--sha
 
 export interface SoakOptions {
   readonly seconds: number
-  /** How long the rate is measured: one that holds for a minute, not that of the first seconds. */
+  /** How long the rate is measured: one that holds while tables and checkpoints grow, not that of an empty database. */
   readonly measuredSeconds: number
   /** Percent of the rate that is measured before. */
   readonly share: number
@@ -20,7 +20,7 @@ export function readSoakOptions(): SoakOptions {
   if (backend !== 'postgres' && backend !== 'redis') throw new Error(`--only takes postgres or redis: ${USAGE}`)
   return {
     seconds: wholeNumber('seconds', values.seconds ?? '600', { most: 86_400, usage: USAGE }),
-    measuredSeconds: wholeNumber('measured-seconds', values['measured-seconds'] ?? '60', { most: 3_600, usage: USAGE }),
+    measuredSeconds: wholeNumber('measured-seconds', values['measured-seconds'] ?? '180', { most: 3_600, usage: USAGE }),
     share: wholeNumber('share', values.share ?? '80', { most: 100, usage: USAGE }),
     backend,
   }
