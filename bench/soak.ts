@@ -8,6 +8,7 @@ import { openOrganization } from './ingest/open-organization.ts'
 import { sendAll, sendPaced } from './ingest/send-requests.ts'
 import { untilSettled } from './ingest/settle.ts'
 import { BenchService } from './service/bench-service.ts'
+import { whileBacklogIsSmall } from './soak/bounded-backlog.ts'
 import { endlessRequests } from './soak/endless-requests.ts'
 import { readSoakOptions } from './soak/soak-options.ts'
 import { comparison, lineOf, type Sample, watchService } from './soak/watch-service.ts'
@@ -43,11 +44,11 @@ async function soak(bench: Bench): Promise<void> {
   await sendAll(organization.url, every, CONNECTIONS)
   await untilCounted(organization)
   const measured = await sendFor(bench, 'measured', options.measuredSeconds, (requests) =>
-    sendAll(organization.url, requests, CONNECTIONS),
+    sendAll(organization.url, whileBacklogIsSmall(organization, requests), CONNECTIONS),
   )
   const rate = (measured.eventsPerS * options.share) / 100
   const seconds = `${options.measuredSeconds} s at ${Math.round(measured.eventsPerS)}/s`
-  console.log(`as fast as they were taken: ${seconds}; now ${options.seconds} s at ${Math.round(rate)}/s`)
+  console.log(`as fast as they were counted: ${seconds}; now ${options.seconds} s at ${Math.round(rate)}/s`)
   let samples: readonly Sample[] = []
   const { events, latenciesMs } = await sendFor(bench, 'soak', options.seconds, async (requests, isOver) => {
     const watching = watchService(bench, isOver, (sample) => console.log(lineOf(sample)))

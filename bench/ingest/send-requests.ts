@@ -5,14 +5,14 @@ import type { PreparedRequest } from './http-requests.ts'
 /** Sends everything as fast as it is taken, one request at a time on each connection. Answers the latencies, in ms. */
 export async function sendAll(
   url: string,
-  requests: Iterable<PreparedRequest>,
+  requests: Iterable<PreparedRequest> | AsyncGenerator<PreparedRequest, void>,
   connections: number,
 ): Promise<readonly number[]> {
   return await overConnections(url, connections, async (send) => {
     const latenciesMs: number[] = []
-    const queue = Iterator.from(requests)
+    const queue = Symbol.asyncIterator in requests ? requests : Iterator.from(requests)
     const runner = async () => {
-      for (const request of queue) {
+      for await (const request of queue) {
         const startedAt = performance.now()
         await send(request)
         latenciesMs.push(performance.now() - startedAt)

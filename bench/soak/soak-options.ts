@@ -20,7 +20,7 @@ export function readSoakOptions(): SoakOptions {
   if (backend !== 'postgres' && backend !== 'redis') throw new Error(`--only takes postgres or redis: ${USAGE}`)
   return {
     seconds: wholeNumber('seconds', values.seconds ?? '600', { most: 86_400, usage: USAGE }),
-    measuredSeconds: wholeNumber('measured-seconds', values['measured-seconds'] ?? '180', {
+    measuredSeconds: wholeNumber('measured-seconds', values['measured-seconds'] ?? '120', {
       most: 3_600,
       usage: USAGE,
     }),
