@@ -17,6 +17,8 @@ const PRIORITY = 5
 export function giveWay(pool: Pool): void {
   for (const thread of ownThreads()) lowerThread(thread)
   if (leadsSession()) void lowerGroup(process.pid)
+  // Elsewhere nothing is gained, and asking for a title starts a process.
+  if (process.platform !== 'linux') return
   // The type of the driver does not tell of these two.
   pool.on('connect', (client) => void lowerBackend(client as unknown as ConnectedClient))
 }

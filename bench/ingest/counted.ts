@@ -15,12 +15,17 @@ export interface Counted {
   readonly metrics: ReadonlyMap<string, { readonly events: number; readonly thousandths: number }>
 }
 
+/** How many batches that were accepted wait to be counted. */
+export async function readQueuedBatches({ client }: Pick<BenchOrganization, 'client'>): Promise<number> {
+  const { queued_batches: queued } = await client.get<{ queued_batches: number }>('/v1/events/backlog')
+  return queued
+}
+
 /** Resolves when nothing that was accepted waits to be counted. */
-export async function untilCounted({ client }: Pick<BenchOrganization, 'client'>): Promise<void> {
+export async function untilCounted(organization: Pick<BenchOrganization, 'client'>): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS
   while (Date.now() < deadline) {
-    const { queued_batches: queued } = await client.get<{ queued_batches: number }>('/v1/events/backlog')
-    if (queued === 0) return
+    if ((await readQueuedBatches(organization)) === 0) return
     await pause(POLL_MS)
   }
   throw new Error(`not all events were counted within ${PATIENCE_MS} ms`)

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { readQueuedBatches } from '../ingest/counted.ts'
 import type { BenchOrganization } from '../ingest/open-organization.ts'
 
 const LOOK_MS = 100
@@ -9,14 +10,13 @@ const MOST_BATCHES = 50
  * same, for minutes, so that only with a bounded backlog a rate is one that the service can keep.
  */
 export async function* whileBacklogIsSmall<Request>(
-  { client }: Pick<BenchOrganization, 'client'>,
+  organization: Pick<BenchOrganization, 'client'>,
   requests: Iterable<Request>,
 ): AsyncGenerator<Request, void> {
   let lookAt = 0
   for (const request of requests) {
     while (performance.now() >= lookAt) {
-      const { queued_batches: queued } = await client.get<{ queued_batches: number }>('/v1/events/backlog')
-      if (queued > MOST_BATCHES) await pause(LOOK_MS)
+      if ((await readQueuedBatches(organization)) > MOST_BATCHES) await pause(LOOK_MS)
       else lookAt = performance.now() + LOOK_MS
     }
     yield request

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { readQueuedBatches } from '../ingest/counted.ts'
 import type { Bench } from '../ingest/measure-run.ts'
 import { residentMegabytes } from '../ingest/process-costs.ts'
 
@@ -31,9 +32,7 @@ export async function watchService(
 }
 
 async function look({ service, organization }: Bench, seconds: number): Promise<Sample> {
-  const { queued_batches: queuedBatches } = await organization.client.get<{ queued_batches: number }>(
-    '/v1/events/backlog',
-  )
+  const queuedBatches = await readQueuedBatches(organization)
   const running = service.processes().filter(({ name }) => name !== 'postgres')
   const held = running.flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, residentMegabytes(pid)]]))
   return { seconds, queuedBatches, megabytes: Object.fromEntries(held) }
