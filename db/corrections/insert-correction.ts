@@ -20,11 +20,12 @@ export async function insertCorrection(
   },
 ): Promise<EventCorrection | undefined> {
   const kind = replacement === null ? 'void' : 'amend'
+  // Whichever unique index tells first: two that come at the same moment may both pass the check of one and meet in another.
   const { rows } = await client.query<{ id: string; created_at: Temporal.Instant }>(
     `insert into event_corrections (customer_id, identity, revision, organization_id, event_key, "timestamp", kind, reason,
        replacement_key, replacement_timestamp, api_key_id)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-     on conflict (customer_id, identity, revision) do nothing
+     on conflict do nothing
      returning id, created_at`,
     [
       corrected.customerId,

@@ -240,21 +240,25 @@ test('a key that only sends events corrects none', async () => {
   expect([answer.status, answer.body.code]).toEqual([403, 'forbidden'])
 })
 
-test('twenty at once: the same correction is made once, and of different ones one', async () => {
-  const customer = await customerWith(7)
-  const same = await Promise.all(
-    Array.from({ length: 20 }, () => correct('amend', customer, 'e1', { event: { properties: { v: 70 } } })),
-  )
-  expect(new Set(same.map(({ status, text }) => `${status} ${text}`)).size).toBe(1)
-  expect(same[0]?.status).toBe(201)
-  expect((await unitsOf(customer))['sum']).toBe('70')
-  const different = await Promise.all(
-    Array.from({ length: 20 }, (_, index) => correct('void', customer, 'e1', { reason: `reason ${index}` })),
-  )
-  expect(different.map(({ status }) => status).filter((status) => status !== 409)).toEqual([201])
-  expect(await unitsOf(customer)).toEqual({})
-  expect(await differences(customer)).toEqual([])
-})
+// Several times, because two that meet in one unique index hardly ever meet in the other as well.
+test.each([1, 2, 3, 4, 5])(
+  'twenty at once, %i: the same correction is made once, and of different ones one',
+  async () => {
+    const customer = await customerWith(7)
+    const same = await Promise.all(
+      Array.from({ length: 20 }, () => correct('amend', customer, 'e1', { event: { properties: { v: 70 } } })),
+    )
+    expect(new Set(same.map(({ status, text }) => `${status} ${text}`)).size).toBe(1)
+    expect(same[0]?.status).toBe(201)
+    expect((await unitsOf(customer))['sum']).toBe('70')
+    const different = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => correct('void', customer, 'e1', { reason: `reason ${index}` })),
+    )
+    expect(different.map(({ status }) => status).filter((status) => status !== 409)).toEqual([201])
+    expect(await unitsOf(customer)).toEqual({})
+    expect(await differences(customer)).toEqual([])
+  },
+)
 
 test('what was sent stays a duplicate for ever, whatever became of it', async () => {
   const customer = await customerWith(7)
