@@ -1,11 +1,15 @@
-import { isUtf8 } from 'node:buffer'
 import { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import { AppError, type Issue, validationError } from '../shared/errors.ts'
-import { parseExactJson } from '../shared/json/exact-json.ts'
-import { findNotFinite } from './not-finite.ts'
-import { findOversize } from './oversize-body.ts'
+import { AppError } from '../shared/errors.ts'
+import { JsonBody } from './json-body.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The handler is given a JSON body as a `JsonBody`, and parses it or not. */
+    leavesBodyUnread?: boolean
+  }
+}
 
 /** The largest request body that is read whole, decompressed. */
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024
@@ -22,7 +26,8 @@ export function registerJsonBody(server: FastifyInstance): void {
     readWhole(payload, (error, body) => {
       if (body === undefined) return done(error)
       try {
-        done(null, parseBody(body))
+        const read = new JsonBody(body)
+        done(null, request.routeOptions.config.leavesBodyUnread === true ? read : read.parse())
       } catch (parseError) {
         done(parseError as Error)
       }
@@ -66,24 +71,4 @@ function charsetUnknown(): AppError {
 
 function bodyTooLarge(): AppError {
   return new AppError('payload_too_large', 'the body is larger than 16 MiB; send it in parts')
-}
-
-function parseBody(body: Buffer): unknown {
-  if (body.length === 0) return undefined
-  if (!isUtf8(body)) throw invalidJson('the body is not UTF-8')
-  const oversize = findOversize(body)
-  if (oversize !== undefined) throw validationError([oversize])
-  const text = body.toString()
-  try {
-    return parseExactJson(text)
-  } catch (error) {
-    const notFinite = findNotFinite(text)
-    if (notFinite !== undefined) throw validationError([notFinite])
-    throw invalidJson(error instanceof SyntaxError ? error.message : 'the body cannot be read')
-  }
-}
-
-function invalidJson(msg: string): Error {
-  const issue: Issue = { loc: ['body'], msg, type: 'json_invalid' }
-  return validationError([issue])
 }

@@ -1,3 +1,5 @@
+import { copyBytes } from '../shared/copy-bytes.ts'
+
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1')
 const HEADER = Buffer.concat([SIGNATURE, Buffer.alloc(8)])
 
@@ -9,6 +11,13 @@ const NO_BYTES = Buffer.alloc(0)
 // Microseconds from 1970 to 2000, where Postgres begins to count.
 const POSTGRES_EPOCH_MICROS = 946_684_800_000_000
 const TWO_TO_32 = 2 ** 32
+const JSONB_VERSION = 1
+
+/** From one place among bytes to before another. */
+interface Stretch {
+  readonly start: number
+  readonly end: number
+}
 
 /**
  * Rows in the binary format of COPY, as the documentation of Postgres gives it. Each row is begun with the number of its
@@ -93,8 +102,9 @@ export class BinaryRows {
     this.#buffer.writeUInt32BE(value, at)
   }
 
-  replaceBytes(latin1: string, at: number): void {
-    this.#buffer.write(latin1, at, 'latin1')
+  /** As many bytes as given of a text whose characters stand for one each. */
+  replaceBytes(latin1: string, bytes: number, at: number): void {
+    this.#buffer.write(latin1, at, bytes, 'latin1')
   }
 
   /** What was written from one place to another, to be read at once: it is not the caller's. */
@@ -111,11 +121,27 @@ export class BinaryRows {
     return this
   }
 
-  /** A field of as many bytes as the text has characters, none of them above 255. */
-  bytes(latin1: string): this {
-    this.#reserve(4 + latin1.length)
-    this.#buffer.writeInt32BE(latin1.length, this.#length)
-    this.#length += 4 + this.#buffer.write(latin1, this.#length + 4, 'latin1')
+  /** A field of as many bytes as given of a text whose characters stand for one each: cutting it first would cost more. */
+  bytes(latin1: string, bytes: number): this {
+    this.#reserve(4 + bytes)
+    this.#buffer.writeInt32BE(bytes, this.#length)
+    this.#length += 4 + this.#buffer.write(latin1, this.#length + 4, bytes, 'latin1')
+    return this
+  }
+
+  /** A field of text that stands in UTF-8 from one place to before another. */
+  textFrom(source: Buffer, { start, end }: Stretch): this {
+    this.#reserve(4 + end - start)
+    this.#buffer.writeInt32BE(end - start, this.#length)
+    this.#length = copyBytes(source, start, end, this.#buffer, this.#length + 4)
+    return this
+  }
+
+  /** The same as `shortText` of it. */
+  shortTextFrom(source: Buffer, { start, end }: Stretch): this {
+    this.#reserve(2 + end - start)
+    this.#buffer.writeUInt16BE(end - start, this.#length)
+    this.#length = copyBytes(source, start, end, this.#buffer, this.#length + 2)
     return this
   }
 
@@ -168,9 +194,17 @@ export class BinaryRows {
     this.#reserve(5 + json.length * MOST_BYTES_PER_UNIT)
     const bytes = this.#write(json, this.#length + 5)
     this.#buffer.writeInt32BE(bytes + 1, this.#length)
-    // The version of the format.
-    this.#buffer[this.#length + 4] = 1
+    this.#buffer[this.#length + 4] = JSONB_VERSION
     this.#length += 5 + bytes
+    return this
+  }
+
+  /** JSON text that stands in UTF-8 from one place to before another. */
+  jsonbFrom(source: Buffer, { start, end }: Stretch): this {
+    this.#reserve(5 + end - start)
+    this.#buffer.writeInt32BE(end - start + 1, this.#length)
+    this.#buffer[this.#length + 4] = JSONB_VERSION
+    this.#length = copyBytes(source, start, end, this.#buffer, this.#length + 5)
     return this
   }
 

@@ -1,13 +1,17 @@
+import { eventRecords } from '../../db/usage/record-writer.ts'
 import type { Issue } from '../../shared/errors.ts'
 import { validationError } from '../../shared/errors.ts'
 import { isJsonObject } from '../../shared/json/exact-json.ts'
 import type { ParsedEvent, UsageEvent } from '../../shared/metering/usage-event.ts'
 import type { ApiContext } from '../context.ts'
+import type { JsonBody } from '../json-body.ts'
 import type { EnvelopeFault } from './envelope.ts'
+import type { EventGroup } from './ingest-buffer.ts'
 import type { Receipt } from './organization-clock.ts'
+import type { AcceptedEvent, PlainBatch } from './plain-events.ts'
 
 /** The most events that one request may carry, unless it is a stream. */
-const MAX_BATCH_EVENTS = 5_000
+export const MAX_BATCH_EVENTS = 5_000
 
 /** What became of one event of a batch. */
 interface EventResult {
@@ -43,19 +47,26 @@ export interface EventFormat {
     place: { loc: readonly (string | number)[]; receivedAtMicros: number },
   ) => ParsedEvent
   readonly idField: string
+  /** Reads the body without parsing it, where it is as it should be and as bodies of this format usually are. */
+  readonly readPlain?: (body: Buffer, receivedAtMicros: number) => PlainBatch | undefined
 }
 
 /** Takes in one event; answers its transaction id once it is durable. `read` is told when it was received. */
 export async function acceptEvent(
   context: EventContext,
   organizationId: number,
-  read: (receivedAtMicros: number) => ParsedEvent,
+  read: (receivedAtMicros: number) => AcceptedEvent,
 ): Promise<string> {
   const receipt = await context.organizationClock.receivedAt(organizationId)
-  const parsed = read(receipt.micros)
+  const { record, transactionId } = read(receipt.micros)
+  await addEvents(context, organizationId, receipt, { records: record, count: 1 })
+  return transactionId
+}
+
+/** The same of an event that was parsed. Throws `validation_error` with all that is wrong with it. */
+export function acceptedEvent(parsed: ParsedEvent): AcceptedEvent {
   if ('issues' in parsed) throw validationError(parsed.issues)
-  await addEvents(context, organizationId, receipt, [parsed.event])
-  return parsed.event.transactionId
+  return { record: eventRecords([parsed.event]), transactionId: parsed.event.transactionId }
 }
 
 /**
@@ -67,7 +78,7 @@ export async function acceptEvent(
 export async function acceptBatch(
   context: EventContext,
   organizationId: number,
-  takeBody: () => unknown,
+  takeBody: () => JsonBody,
   format: EventFormat,
 ): Promise<BatchAnswer> {
   const receipt = await context.organizationClock.receivedAt(organizationId)
@@ -80,10 +91,22 @@ function addBatch(
   context: EventContext,
   organizationId: number,
   receipt: Receipt,
-  { events, ...outcome }: ReturnType<typeof readBatch>,
+  { records, count, answer }: ReadBatch,
 ): { durable: Promise<void> | undefined; answer: BatchAnswer } {
-  const durable = events.length > 0 ? addEvents(context, organizationId, receipt, events) : undefined
-  return { durable, answer: answerOf(outcome) }
+  const durable = count > 0 ? addEvents(context, organizationId, receipt, { records, count }) : undefined
+  return { durable, answer }
+}
+
+/** The records of the events that were accepted, and the answer to all. */
+interface ReadBatch extends EventGroup {
+  readonly answer: BatchAnswer
+}
+
+function readBatch(body: JsonBody, receipt: Receipt, format: EventFormat): ReadBatch {
+  const plain = format.readPlain?.(body.bytes, receipt.micros)
+  if (plain !== undefined) return { ...plain, answer: { status: 202, body: plain.answer } }
+  const { events, ...outcome } = parseBatch(body.parse(), receipt, format)
+  return { records: eventRecords(events), count: events.length, answer: answerOf(outcome) }
 }
 
 function answerOf({ accepted, rejected, results, issues }: BatchOutcome): BatchAnswer {
@@ -96,10 +119,10 @@ export function addEvents(
   { ingestBuffer, ingestGate }: EventContext,
   organizationId: number,
   receipt: Receipt,
-  events: readonly UsageEvent[],
+  events: EventGroup,
 ): Promise<void> {
   const durable = ingestBuffer.add(organizationId, receipt, events)
-  ingestGate.accepted(events.length)
+  ingestGate.accepted(events.count)
   return durable
 }
 
@@ -117,7 +140,7 @@ export function readableId(value: unknown, idField: string): string | null {
   return typeof id === 'string' ? id : null
 }
 
-function readBatch(
+function parseBatch(
   body: unknown,
   { micros }: Receipt,
   { requireList, parse, idField }: EventFormat,

@@ -1,13 +1,16 @@
 import { isUtf8 } from 'node:buffer'
 import type { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
+import { RecordWriter } from '../../db/usage/record-writer.ts'
 import { AppError, type Issue } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import { parseUsageEvent, type UsageEvent } from '../../shared/metering/usage-event.ts'
 import { findOversize } from '../oversize-body.ts'
 import { addEvents, type EventContext, readableId } from './accept-events.ts'
+import type { EventGroup } from './ingest-buffer.ts'
 import { type Line, LineSplitter } from './line-splitter.ts'
 import type { Receipt } from './organization-clock.ts'
+import { writePlainEvent } from './plain-events.ts'
 
 const MAX_LINE_BYTES = 1024 * 1024
 /** The most rejected lines that an answer names. */
@@ -38,13 +41,17 @@ export interface StreamProgress {
   durable_lines: number
 }
 
-/** Lines that were read together. */
-interface Section {
-  readonly lines: number
-  readonly bytes: number
-  readonly events: UsageEvent[]
+/** What was refused of some lines. */
+interface Rejected {
   readonly rejections: Rejection[]
   rejected: number
+}
+
+/** Lines that were read together. */
+interface Section extends Rejected {
+  readonly lines: number
+  readonly bytes: number
+  readonly accepted: EventGroup
 }
 
 /**
@@ -111,12 +118,12 @@ class StreamIntake {
   }
 
   async #send(section: Section, receipt: Receipt): Promise<{ durable: Promise<void> }> {
-    if (section.events.length === 0) return { durable: Promise.resolve() }
+    if (section.accepted.count === 0) return { durable: Promise.resolve() }
     const deadlineMs = performance.now() + this.#patienceMs
     for (;;) {
       try {
         await this.#context.ingestGate.requireOpen()
-        return { durable: addEvents(this.#context, this.#organizationId, receipt, section.events) }
+        return { durable: addEvents(this.#context, this.#organizationId, receipt, section.accepted) }
       } catch (error) {
         if (!isOverload(error) || performance.now() > deadlineMs) throw error
         await pause(GATE_LOOK_MS)
@@ -125,7 +132,7 @@ class StreamIntake {
   }
 
   #isFull(): boolean {
-    const events = this.#unsettled.reduce((sum, { section }) => sum + section.events.length, 0)
+    const events = this.#unsettled.reduce((sum, { section }) => sum + section.accepted.count, 0)
     const bytes = this.#unsettled.reduce((sum, { section }) => sum + section.bytes, 0)
     return (
       events > MAX_UNSETTLED_EVENTS || bytes > MAX_UNSETTLED_BYTES || this.#unsettled.length > MAX_UNSETTLED_SECTIONS
@@ -138,7 +145,7 @@ class StreamIntake {
     await first.durable
     this.#unsettled.shift()
     const { section } = first
-    this.progress.accepted += section.events.length
+    this.progress.accepted += section.accepted.count
     this.progress.rejected += section.rejected
     this.progress.durable_lines += section.lines
     this.progress.rejections.push(...section.rejections.slice(0, MAX_REJECTIONS - this.progress.rejections.length))
@@ -147,26 +154,34 @@ class StreamIntake {
 
 function readSection(lines: readonly Line[], linesBefore: number, { micros }: Receipt): Section {
   const bytes = lines.reduce((sum, line) => sum + line.length, 0)
-  const section: Section = { lines: lines.length, bytes, events: [], rejections: [], rejected: 0 }
-  for (const [index, line] of lines.entries()) readLine(section, line, linesBefore + index + 1, micros)
-  return section
+  const records = new RecordWriter(bytes)
+  const rejected: Rejected = { rejections: [], rejected: 0 }
+  for (const [index, line] of lines.entries()) {
+    if (line !== 'too_long' && writePlainEvent(line, micros, records)) continue
+    const event = parseEvent(line, linesBefore + index + 1, { receivedAtMicros: micros, rejected })
+    if (event !== undefined) records.write(event)
+  }
+  const { count } = records
+  return { lines: lines.length, bytes, accepted: { records: records.take(), count }, ...rejected }
 }
 
-function readLine(section: Section, line: Line, number: number, receivedAtMicros: number): void {
+function parseEvent(
+  line: Line,
+  number: number,
+  { receivedAtMicros, rejected }: { readonly receivedAtMicros: number; readonly rejected: Rejected },
+): UsageEvent | undefined {
   const read = parseLine(line, ['body', number])
-  if (read === undefined) return
+  if (read === undefined) return undefined
   const parsed =
     'fault' in read
       ? { issues: [read.fault] }
       : parseUsageEvent(read.value, { loc: ['body', number], receivedAtMicros })
-  if ('event' in parsed) {
-    section.events.push(parsed.event)
-    return
-  }
-  section.rejected += 1
-  if (section.rejections.length >= MAX_REJECTIONS) return
+  if ('event' in parsed) return parsed.event
+  rejected.rejected += 1
+  if (rejected.rejections.length >= MAX_REJECTIONS) return undefined
   const id = 'value' in read ? readableId(read.value, 'transaction_id') : null
-  section.rejections.push({ line: number, transaction_id: id, errors: [...parsed.issues] })
+  rejected.rejections.push({ line: number, transaction_id: id, errors: [...parsed.issues] })
+  return undefined
 }
 
 type ReadLine = { readonly value: unknown } | { readonly fault: Issue }

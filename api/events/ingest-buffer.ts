@@ -1,9 +1,7 @@
-import { eventRecords } from '../../db/usage/event-records.ts'
 import type { Payload } from '../../queues/contracts.ts'
 import { packUsage } from '../../queues/usage-payload.ts'
 import { AppError } from '../../shared/errors.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
-import type { UsageEvent } from '../../shared/metering/usage-event.ts'
 import { ingestOverloaded } from './ingest-overloaded.ts'
 import type { Receipt } from './organization-clock.ts'
 
@@ -39,6 +37,12 @@ const INGEST_LIMITS: Omit<IngestLimits, 'maxHeldBytes'> = {
 type AddJob = (payload: Payload<'aggregate-usage'>) => Promise<void>
 
 const HELD_RETRY_AFTER_SECONDS = 1
+
+/** The records of some events. */
+export interface EventGroup {
+  readonly records: Buffer
+  readonly count: number
+}
 
 /** The events of some requests on their way into one job. */
 interface Group {
@@ -83,16 +87,15 @@ export class IngestBuffer {
    * `queue_unavailable` within the time limit when the events may not be durable; sending them again is always right,
    * because an event counts once.
    */
-  add(organizationId: number, receipt: Receipt, events: readonly UsageEvent[]): Promise<void> {
-    const records = eventRecords(events)
+  add(organizationId: number, receipt: Receipt, { records, count }: EventGroup): Promise<void> {
     const bytes = records.length
     if (this.#heldBytes > 0 && this.#heldBytes + bytes > this.#limits.maxHeldBytes) {
       throw ingestOverloaded('too many events wait for the queue to confirm them', HELD_RETRY_AFTER_SECONDS)
     }
     const lane = this.#lane(organizationId)
-    const group = this.#openGroup(organizationId, lane, receipt, { count: events.length, bytes })
+    const group = this.#openGroup(organizationId, lane, receipt, { count, bytes })
     group.lists.push(records)
-    group.count += events.length
+    group.count += count
     group.bytes += bytes
     this.#heldBytes += bytes
     this.#schedule(organizationId, lane)

@@ -13,12 +13,14 @@ export const INGEST_REFUSALS = ['ingest_overloaded', 'queue_unavailable'] as con
  */
 export function ingestRoute({ ingestGate }: Pick<ApiContext, 'ingestGate'>): IngestRoute {
   return {
+    config: { leavesBodyUnread: true },
     validatorCompiler: exceptBodies,
     onRequest: async () => await ingestGate.requireOpen(),
   }
 }
 
 interface IngestRoute {
+  readonly config: { readonly leavesBodyUnread: true }
   readonly validatorCompiler: FastifySchemaCompiler<TSchema>
   readonly onRequest: () => Promise<void>
 }

@@ -8,6 +8,7 @@ import { acceptStream } from '../events/accept-stream.ts'
 import { CLOUD_EVENTS } from '../events/cloud-events.ts'
 import { INGEST_REFUSALS, ingestRoute, otherMediaType } from '../events/ingest-route.ts'
 import { NATIVE_EVENTS } from '../events/native-events.ts'
+import { type JsonBody, unreadBodyOf } from '../json-body.ts'
 import { CloudEventInput } from '../schemas/cloud-event.ts'
 import { failures } from '../schemas/common.ts'
 import { EventBatchAnswer, EventBatchInput, EventBatchRefusal } from '../schemas/event.ts'
@@ -65,8 +66,8 @@ async function answerBatch(context: ApiContext, request: FastifyRequest, reply: 
   return reply.code(status).type('application/json; charset=utf-8').send(body)
 }
 
-function takeBody(request: FastifyRequest): unknown {
-  const { body } = request
+function takeBody(request: FastifyRequest): JsonBody {
+  const body = unreadBodyOf(request)
   request.body = undefined
   return body
 }

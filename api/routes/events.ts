@@ -1,9 +1,11 @@
 import type { FastifyRequest } from 'fastify'
-import { type ParsedEvent, parseUsageEvent } from '../../shared/metering/usage-event.ts'
+import { parseUsageEvent } from '../../shared/metering/usage-event.ts'
 import type { Routes } from '../context.ts'
-import { acceptEvent } from '../events/accept-events.ts'
+import { acceptEvent, acceptedEvent } from '../events/accept-events.ts'
 import { isBinaryCloudEvent, parseBinaryCloudEvent, parseCloudEvent } from '../events/cloud-events.ts'
 import { INGEST_REFUSALS, ingestRoute, otherMediaType } from '../events/ingest-route.ts'
+import { type AcceptedEvent, readPlainEvent } from '../events/plain-events.ts'
+import { unreadBodyOf } from '../json-body.ts'
 import { CloudEventInput } from '../schemas/cloud-event.ts'
 import { failures } from '../schemas/common.ts'
 import { EventAccepted, UsageEventInput } from '../schemas/event.ts'
@@ -42,11 +44,18 @@ export const eventRoutes: Routes = async (server, { context }) => {
 
 const BODY: readonly string[] = ['body']
 
-function readEvent({ mediaType, headers, body }: FastifyRequest, receivedAtMicros: number): ParsedEvent {
-  if (mediaType === 'application/cloudevents+json') return parseCloudEvent(body, { loc: BODY, receivedAtMicros })
+function readEvent(request: FastifyRequest, receivedAtMicros: number): AcceptedEvent {
+  const { mediaType, headers } = request
+  const body = unreadBodyOf(request)
+  if (mediaType === 'application/cloudevents+json') {
+    return acceptedEvent(parseCloudEvent(body.parse(), { loc: BODY, receivedAtMicros }))
+  }
   if (mediaType === 'application/cloudevents-batch+json') {
     throw otherMediaType('one event; send batches to /v1/events/batch')
   }
-  if (isBinaryCloudEvent(headers)) return parseBinaryCloudEvent({ headers, body }, receivedAtMicros)
-  return parseUsageEvent(body, { loc: BODY, receivedAtMicros })
+  if (isBinaryCloudEvent(headers)) {
+    return acceptedEvent(parseBinaryCloudEvent({ headers, body: body.parse() }, receivedAtMicros))
+  }
+  const plain = readPlainEvent(body.bytes, receivedAtMicros)
+  return plain ?? acceptedEvent(parseUsageEvent(body.parse(), { loc: BODY, receivedAtMicros }))
 }

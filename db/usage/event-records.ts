@@ -1,37 +1,23 @@
-import { hash } from 'node:crypto'
 import { assert } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { CountedFields } from '../../shared/metering/count-event.ts'
-import { canonicalProperties, eventKeyBytes } from '../../shared/metering/event-identity.ts'
 import type { ProducerPosition, UsageEvent } from '../../shared/metering/usage-event.ts'
-import { BinaryRows, readNumeric, readTimestamp } from '../binary-rows.ts'
+import { type BinaryRows, readNumeric, readTimestamp } from '../binary-rows.ts'
+import {
+  CODE,
+  CUSTOMER,
+  FIELD_HEAD,
+  FIELDS_AT,
+  FLAGS,
+  HAS_PRODUCER,
+  HOLDS_RAW_NUMBERS,
+  KEY,
+  KEY_BYTES,
+  TIMED_BY_SERVER,
+  TIMESTAMP,
+} from './record-format.ts'
+import { eventRecords } from './record-writer.ts'
 
-/*
- * A record is an event on its way to the tables, written where it is received and only copied from then on:
- *
- *   uint32  bytes of the record
- *   uint16  where its fields begin
- *   uint8   flags
- *   uint16 and text              the customer's external id
- *   (uint16 and text, float64)   producer and sequence, of an event that has them
- *   fields as COPY takes them    content hash, event key, timestamp, code, source, transaction id, external id of the
- *                                subscription, amount, properties
- *
- * Records one after the other are a list of events. Numbers are big-endian, as in the protocol of Postgres.
- */
-const FIELDS_AT = 4
-const FLAGS = 6
-const CUSTOMER = 7
-const TIMED_BY_SERVER = 1
-const HAS_PRODUCER = 2
-const HOLDS_RAW_NUMBERS = 4
-const FIELD_HEAD = 4
-const KEY = FIELD_HEAD + 8
-const TIMESTAMP = KEY + FIELD_HEAD + 16
-const CODE = TIMESTAMP + FIELD_HEAD + 8
-const HASH_BYTES = 8
-const KEY_BYTES = 16
-const NO_HASH = '\0'.repeat(HASH_BYTES)
 const SEQUENCE_BYTES = 8
 const JSONB_VERSION_BYTES = 1
 const MOST_LISTS = 2 ** 16
@@ -43,39 +29,6 @@ export const IDENTITY_FIELDS = 3
 export const SENT_COLUMNS =
   'event_key, "timestamp", code, source, transaction_id, external_subscription_id, amount_minor, properties'
 export const SENT_FIELDS = 8
-
-// Most records are smaller; others make the buffer grow.
-const USUAL_BYTES = 384
-
-/** The records of the events. */
-export function eventRecords(events: readonly UsageEvent[]): Buffer {
-  const to = new BinaryRows(events.length * USUAL_BYTES)
-  for (const event of events) writeRecord(event, to)
-  return to.take()
-}
-
-function writeRecord(event: UsageEvent, to: BinaryRows): void {
-  const { timedByServer, externalCustomerId, producer } = event
-  const properties = canonicalProperties(event.properties)
-  const start = to.length
-  to.uint32(0).uint16(0)
-  to.uint8(
-    (timedByServer ? TIMED_BY_SERVER : 0) |
-      (producer === undefined ? 0 : HAS_PRODUCER) |
-      (properties.holdsRawNumbers ? HOLDS_RAW_NUMBERS : 0),
-  )
-  to.shortText(externalCustomerId)
-  if (producer !== undefined) to.shortText(producer.id).double(producer.sequence)
-  to.replaceUint16(to.length - start, start + FIELDS_AT)
-  const fields = to.length
-  to.bytes(NO_HASH).bytes(eventKeyBytes(event)).timestamp(event.timestampMicros)
-  to.text(event.code).text(event.source).text(event.transactionId).text(event.externalSubscriptionId)
-  to.numeric(event.preciseTotalAmountCents ?? null).jsonb(properties.text)
-  to.replaceUint32(to.length - start, start)
-  // The time of an event that the server timed differs from resend to resend.
-  const content = to.written(fields + (timedByServer ? CODE : TIMESTAMP), to.length)
-  to.replaceBytes(hash('sha256', content, 'binary').slice(0, HASH_BYTES), fields + FIELD_HEAD)
-}
 
 /** 64 bits, as a signed integer, that tell a resend of an event from another event under the same identity. */
 export function contentHash(event: UsageEvent): bigint {

@@ -4,20 +4,16 @@ import type { UsageEvent } from './usage-event.ts'
 
 /** 128 bits, as hexadecimal text, that identify an event within its customer: of source and transaction id. */
 export function eventKey(event: Identified): string {
-  return hash('sha256', identityOf(event)).slice(0, 32)
+  return hash('sha256', identityText(event)).slice(0, 32)
 }
 
-/** The same bits as 16 characters, one for each byte. */
-export function eventKeyBytes(event: Identified): string {
-  return hash('sha256', identityOf(event), 'binary').slice(0, 16)
+/** The text whose hash begins with the key of an event. */
+export function identityText({ source, transactionId }: Identified): string {
+  // The length keeps ("a", "bc") and ("ab", "c") apart.
+  return `${source.length}:${source}${transactionId}`
 }
 
 type Identified = Pick<UsageEvent, 'source' | 'transactionId'>
-
-// The length keeps ("a", "bc") and ("ab", "c") apart.
-function identityOf({ source, transactionId }: Identified): string {
-  return `${source.length}:${source}${transactionId}`
-}
 
 /**
  * The key of the row that an amendment puts in the place of another: the same event, told apart by its revision, which is 2

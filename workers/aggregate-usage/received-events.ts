@@ -1,4 +1,5 @@
-import { EventRecords, eventRecords } from '../../db/usage/event-records.ts'
+import { EventRecords } from '../../db/usage/event-records.ts'
+import { eventRecords } from '../../db/usage/record-writer.ts'
 import { assert } from '../../shared/errors.ts'
 import { isoOfMicros, parseTimestampMicros } from '../../shared/metering/timestamp.ts'
 import type { UsageEvent } from '../../shared/metering/usage-event.ts'

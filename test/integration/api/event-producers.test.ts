@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { EventRecords, eventRecords } from '../../../db/usage/event-records.ts'
+import { EventRecords } from '../../../db/usage/event-records.ts'
+import { eventRecords } from '../../../db/usage/record-writer.ts'
 import { aggregateEvents } from '../../../workers/aggregate-usage/aggregate-events.ts'
 import { aggregateOrBisect } from '../../../workers/aggregate-usage/bisect.ts'
 import { type ApiClient, startApi, type TestApi } from '../../support/api.ts'

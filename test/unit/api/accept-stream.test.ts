@@ -2,13 +2,13 @@ import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import type { EventContext } from '../../../api/events/accept-events.ts'
 import { acceptStream } from '../../../api/events/accept-stream.ts'
+import type { EventGroup } from '../../../api/events/ingest-buffer.ts'
 import { ingestOverloaded } from '../../../api/events/ingest-overloaded.ts'
-import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
 
 /** A place to send events to that answers as the test says; the gate is open unless the test closes it. */
-function contextOf(add: (events: readonly UsageEvent[]) => Promise<void>, requireOpen: () => void = () => undefined) {
+function contextOf(add: (events: EventGroup) => Promise<void>, requireOpen: () => void = () => undefined) {
   return {
-    ingestBuffer: { add: (_organization: number, _receipt: unknown, events: readonly UsageEvent[]) => add(events) },
+    ingestBuffer: { add: (_organization: number, _receipt: unknown, events: EventGroup) => add(events) },
     ingestGate: { requireOpen, accepted: () => undefined },
     organizationClock: { receivedAt: () => ({ micros: 0, frozen: false }) },
   } as unknown as EventContext
@@ -70,7 +70,7 @@ test('when the queue fails, exactly the unbroken beginning is durable', async ()
   const sent: number[] = []
   const context = contextOf(async (events) => {
     const failure = failures[sent.length]
-    sent.push(events.length)
+    sent.push(events.count)
     if (failure !== undefined) throw failure
   })
   const pieces = [Buffer.concat([lines(3), Buffer.from('nonsense\n')]), lines(5, 3), lines(7, 8)]

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import { IngestBuffer, type IngestLimits } from '../../../api/events/ingest-buffer.ts'
-import { eventRecords } from '../../../db/usage/event-records.ts'
-import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
+import { type EventGroup, IngestBuffer, type IngestLimits } from '../../../api/events/ingest-buffer.ts'
+import { eventRecords } from '../../../db/usage/record-writer.ts'
 import { queuedEvents } from '../../support/queued-events.ts'
 import { usageEvent } from '../../support/usage-event.ts'
 
@@ -38,8 +37,8 @@ function openQueue(limits: Partial<IngestLimits> = {}) {
   return { buffer, jobs }
 }
 
-function events(...ids: readonly string[]): UsageEvent[] {
-  return ids.map((transactionId) => usageEvent({ transactionId }))
+function events(...ids: readonly string[]): EventGroup {
+  return { records: eventRecords(ids.map((transactionId) => usageEvent({ transactionId }))), count: ids.length }
 }
 
 async function untilJobs(jobs: readonly Job[], count: number): Promise<void> {
@@ -176,7 +175,7 @@ test('a queue that does not answer is given up within the time limit, in flight 
   expect(jobs).toHaveLength(1)
 })
 
-const EVENT_BYTES = eventRecords(events('a')).length
+const EVENT_BYTES = events('a').records.length
 
 test('what is not durable yet is bounded in bytes, and has room again once it is', async () => {
   const { buffer, jobs } = openQueue({ maxHeldBytes: 2 * EVENT_BYTES, maxAddsInFlight: 1 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { contentHash, EventRecords, eventRecords } from '../../../db/usage/event-records.ts'
+import { contentHash, EventRecords } from '../../../db/usage/event-records.ts'
+import { eventRecords } from '../../../db/usage/record-writer.ts'
 import { eventKey } from '../../../shared/metering/event-identity.ts'
 import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
 import { usageEvent } from '../../support/usage-event.ts'
