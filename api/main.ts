@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { readConfig } from '../shared/config.ts'
 import { STOP_WITHIN_MS } from '../shared/stopping.ts'
 import { createLogger } from './log.ts'
@@ -7,6 +8,8 @@ try {
   const config = readConfig(process.env)
   const logger = createLogger(config.logLevel)
   const web = await startWebProcess(config, logger)
+  // What was compiled is kept for the next start at once, because a process that is killed keeps nothing.
+  flushCompileCache()
   logger.info({ url: web.url }, 'listening')
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { pino } from 'pino'
 import { createConnection, createPool } from '../db/connection.ts'
 import { openQueueBackend } from '../queues/backend.ts'
@@ -7,13 +8,14 @@ import { STOP_WITHIN_MS } from '../shared/stopping.ts'
 import { webhookSettings } from '../shared/webhooks/webhook-settings.ts'
 import { giveWay } from './give-way.ts'
 import { runWorker } from './run-worker.ts'
-import { WORKERS } from './workers.ts'
+import { loadWorkers, WORKER_NAMES } from './workers.ts'
 
 // Which processes exist is the Procfile's matter: each names its workers, none means all of them.
-const names = process.argv.slice(2)
-const unknown = names.filter((name) => !WORKERS.some((worker) => worker.queue === name))
+const named = process.argv.slice(2)
+const names = WORKER_NAMES.filter((name) => named.length === 0 || named.includes(name))
+const unknown = named.filter((name) => !(WORKER_NAMES as readonly string[]).includes(name))
 if (unknown.length > 0) {
-  console.error(`no such worker: ${unknown.join(', ')}; there are ${WORKERS.map((worker) => worker.queue).join(', ')}`)
+  console.error(`no such worker: ${unknown.join(', ')}; there are ${WORKER_NAMES.join(', ')}`)
   process.exit(1)
 }
 
@@ -23,7 +25,7 @@ const pool = createPool({
   url: config.databaseUrl,
   role: 'tabkeeper_worker',
   max: config.databasePoolMax,
-  name: names.join(' ') || 'workers',
+  name: named.join(' ') || 'workers',
 })
 // Somebody waits for every answer of `web`; what a worker does may come a moment later.
 giveWay(pool)
@@ -31,13 +33,11 @@ const backend = await openQueueBackend(config, pool)
 const connection = createConnection(pool)
 const producer = new Producer(backend)
 const context = { pool, connection, backend, producer, log, webhooks: webhookSettings(config) }
-const stops = await Promise.all(
-  WORKERS.filter((worker) => names.length === 0 || names.includes(worker.queue)).map((worker) =>
-    // Each definition is checked against its own queue's payload where it is defined.
-    runWorker(worker as Parameters<typeof runWorker>[0], context),
-  ),
-)
-log.info({ workers: names, queues: backend.kind }, 'working')
+const workers = await loadWorkers(names)
+const stops = await Promise.all(workers.map((worker) => runWorker(worker, context)))
+// What was compiled is kept for the next start at once, because a process that is killed keeps nothing.
+flushCompileCache()
+log.info({ workers: named, queues: backend.kind }, 'working')
 
 let stopping = false
 async function stop(signal: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { expect, vi } from 'vitest'
-import { WORKERS } from '../../workers/workers.ts'
+import { WORKER_NAMES } from '../../workers/workers.ts'
 import { type ApiClient, startApi, type TestApi } from './api.ts'
 import { sendAndCount } from './count-events.ts'
 import { startWorkers } from './workers.ts'
@@ -24,8 +24,7 @@ export interface ClockedClient extends ApiClient {
 
 export async function startService(environment: NodeJS.ProcessEnv = {}): Promise<TestService> {
   const api = await startApi(environment)
-  const queues = WORKERS.map((worker) => worker.queue)
-  const workers = await startWorkers({ ...api.config, databasePoolMax: 12 }, queues)
+  const workers = await startWorkers({ ...api.config, databasePoolMax: 12 }, WORKER_NAMES)
   return {
     api,
     client: async (frozenTime) => clockedClient(await api.client(), frozenTime),

@@ -8,7 +8,7 @@ import { webhookSettings } from '../../shared/webhooks/webhook-settings.ts'
 import type { WorkerContext } from '../../workers/context.ts'
 import { runWorker } from '../../workers/run-worker.ts'
 import type { WorkerDefinition } from '../../workers/worker-definition.ts'
-import { WORKERS } from '../../workers/workers.ts'
+import { loadWorkers } from '../../workers/workers.ts'
 
 /** Workers that take from the queues of the run, within the test's own process. */
 export interface RunningWorkers {
@@ -46,11 +46,8 @@ export async function startWorkers(
     log: pino({ level: process.env['LOG_LEVEL'] ?? 'silent' }),
     webhooks: webhookSettings(config),
   }
-  const stops = await Promise.all(
-    WORKERS.filter((worker) => names.includes(worker.queue)).map((worker) =>
-      runWorker(paced(worker as WorkerDefinition, pace), context),
-    ),
-  )
+  const workers = await loadWorkers(names)
+  const stops = await Promise.all(workers.map((worker) => runWorker(paced(worker, pace), context)))
   return {
     context,
     stop: async () => {
