@@ -1,4 +1,5 @@
 import { copyBytes } from '../shared/copy-bytes.ts'
+import { int32At, putInt16, putInt32, uint32At } from './big-endian.ts'
 
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1')
 const HEADER = Buffer.concat([SIGNATURE, Buffer.alloc(8)])
@@ -64,8 +65,7 @@ export class BinaryRows {
   /** Bytes that were written before, as they are: any number of fields. */
   copy(source: Buffer, start: number, end: number): this {
     this.#reserve(end - start)
-    source.copy(this.#buffer, this.#length, start, end)
-    this.#length += end - start
+    this.#length = copyBytes(source, start, end, this.#buffer, this.#length)
     return this
   }
 
@@ -77,13 +77,13 @@ export class BinaryRows {
 
   uint16(value: number): this {
     this.#reserve(2)
-    this.#length = this.#buffer.writeUInt16BE(value, this.#length)
+    this.#length = putInt16(this.#buffer, this.#length, value)
     return this
   }
 
   uint32(value: number): this {
     this.#reserve(4)
-    this.#length = this.#buffer.writeUInt32BE(value, this.#length)
+    this.#length = putInt32(this.#buffer, this.#length, value)
     return this
   }
 
@@ -95,11 +95,11 @@ export class BinaryRows {
 
   /** A number in the place of one that was written before and not taken yet. */
   replaceUint16(value: number, at: number): void {
-    this.#buffer.writeUInt16BE(value, at)
+    putInt16(this.#buffer, at, value)
   }
 
   replaceUint32(value: number, at: number): void {
-    this.#buffer.writeUInt32BE(value, at)
+    putInt32(this.#buffer, at, value)
   }
 
   /** As many bytes as given of a text whose characters stand for one each. */
@@ -116,7 +116,7 @@ export class BinaryRows {
   shortText(text: string): this {
     this.#reserve(2 + text.length * MOST_BYTES_PER_UNIT)
     const bytes = this.#write(text, this.#length + 2)
-    this.#buffer.writeUInt16BE(bytes, this.#length)
+    putInt16(this.#buffer, this.#length, bytes)
     this.#length += 2 + bytes
     return this
   }
@@ -124,7 +124,7 @@ export class BinaryRows {
   /** A field of as many bytes as given of a text whose characters stand for one each: cutting it first would cost more. */
   bytes(latin1: string, bytes: number): this {
     this.#reserve(4 + bytes)
-    this.#buffer.writeInt32BE(bytes, this.#length)
+    putInt32(this.#buffer, this.#length, bytes)
     this.#length += 4 + this.#buffer.write(latin1, this.#length + 4, bytes, 'latin1')
     return this
   }
@@ -132,7 +132,7 @@ export class BinaryRows {
   /** A field of text that stands in UTF-8 from one place to before another. */
   textFrom(source: Buffer, { start, end }: Stretch): this {
     this.#reserve(4 + end - start)
-    this.#buffer.writeInt32BE(end - start, this.#length)
+    putInt32(this.#buffer, this.#length, end - start)
     this.#length = copyBytes(source, start, end, this.#buffer, this.#length + 4)
     return this
   }
@@ -140,21 +140,21 @@ export class BinaryRows {
   /** The same as `shortText` of it. */
   shortTextFrom(source: Buffer, { start, end }: Stretch): this {
     this.#reserve(2 + end - start)
-    this.#buffer.writeUInt16BE(end - start, this.#length)
+    putInt16(this.#buffer, this.#length, end - start)
     this.#length = copyBytes(source, start, end, this.#buffer, this.#length + 2)
     return this
   }
 
   null(): this {
     this.#reserve(4)
-    this.#length = this.#buffer.writeInt32BE(-1, this.#length)
+    this.#length = putInt32(this.#buffer, this.#length, -1)
     return this
   }
 
   integer(value: number): this {
     this.#reserve(8)
-    this.#buffer.writeInt32BE(4, this.#length)
-    this.#length = this.#buffer.writeInt32BE(value, this.#length + 4)
+    putInt32(this.#buffer, this.#length, 4)
+    this.#length = putInt32(this.#buffer, this.#length + 4, value)
     return this
   }
 
@@ -162,7 +162,7 @@ export class BinaryRows {
     const number = Number(value)
     if (Number.isSafeInteger(number)) return this.#safeInteger(number)
     this.#reserve(12)
-    this.#buffer.writeInt32BE(8, this.#length)
+    putInt32(this.#buffer, this.#length, 8)
     this.#length = this.#buffer.writeBigInt64BE(value, this.#length + 4)
     return this
   }
@@ -170,7 +170,7 @@ export class BinaryRows {
   /** 32 hexadecimal digits. */
   uuid(digits: string): this {
     this.#reserve(20)
-    this.#buffer.writeInt32BE(16, this.#length)
+    putInt32(this.#buffer, this.#length, 16)
     this.#length += 4 + this.#buffer.write(digits, this.#length + 4, 'hex')
     return this
   }
@@ -184,7 +184,7 @@ export class BinaryRows {
     if (value === null) return this.null()
     this.#reserve(4 + value.length * MOST_BYTES_PER_UNIT)
     const bytes = this.#write(value, this.#length + 4)
-    this.#buffer.writeInt32BE(bytes, this.#length)
+    putInt32(this.#buffer, this.#length, bytes)
     this.#length += 4 + bytes
     return this
   }
@@ -193,7 +193,7 @@ export class BinaryRows {
   jsonb(json: string): this {
     this.#reserve(5 + json.length * MOST_BYTES_PER_UNIT)
     const bytes = this.#write(json, this.#length + 5)
-    this.#buffer.writeInt32BE(bytes + 1, this.#length)
+    putInt32(this.#buffer, this.#length, bytes + 1)
     this.#buffer[this.#length + 4] = JSONB_VERSION
     this.#length += 5 + bytes
     return this
@@ -202,7 +202,7 @@ export class BinaryRows {
   /** JSON text that stands in UTF-8 from one place to before another. */
   jsonbFrom(source: Buffer, { start, end }: Stretch): this {
     this.#reserve(5 + end - start)
-    this.#buffer.writeInt32BE(end - start + 1, this.#length)
+    putInt32(this.#buffer, this.#length, end - start + 1)
     this.#buffer[this.#length + 4] = JSONB_VERSION
     this.#length = copyBytes(source, start, end, this.#buffer, this.#length + 5)
     return this
@@ -213,9 +213,9 @@ export class BinaryRows {
     if (text === null) return this.null()
     const { weight, digits, isNegative, scale } = numericParts(text)
     this.#reserve(12 + digits.length * 2)
-    this.#length = this.#buffer.writeInt32BE(8 + digits.length * 2, this.#length)
+    this.#length = putInt32(this.#buffer, this.#length, 8 + digits.length * 2)
     for (const part of [digits.length, weight, isNegative ? NEGATIVE : 0, scale, ...digits]) {
-      this.#length = this.#buffer.writeInt16BE(part, this.#length)
+      this.#length = putInt16(this.#buffer, this.#length, part)
     }
     return this
   }
@@ -223,9 +223,9 @@ export class BinaryRows {
   // A field of 64 bits, in two halves.
   #safeInteger(value: number): this {
     this.#reserve(12)
-    this.#buffer.writeInt32BE(8, this.#length)
-    this.#buffer.writeInt32BE(Math.floor(value / TWO_TO_32), this.#length + 4)
-    this.#length = this.#buffer.writeUInt32BE(value >>> 0, this.#length + 8)
+    putInt32(this.#buffer, this.#length, 8)
+    putInt32(this.#buffer, this.#length + 4, Math.floor(value / TWO_TO_32))
+    this.#length = putInt32(this.#buffer, this.#length + 8, value >>> 0)
     return this
   }
 
@@ -250,7 +250,7 @@ export class BinaryRows {
 
 /** Microseconds since 1970 of the value of a `timestamptz`, as `timestamp` writes it behind its length. */
 export function readTimestamp(bytes: Buffer, at: number): number {
-  return bytes.readInt32BE(at) * TWO_TO_32 + bytes.readUInt32BE(at + 4) + POSTGRES_EPOCH_MICROS
+  return int32At(bytes, at) * TWO_TO_32 + uint32At(bytes, at + 4) + POSTGRES_EPOCH_MICROS
 }
 
 /** Plain decimal digits of the value of a `numeric`, as `numeric` writes it behind its length. */

@@ -8,7 +8,7 @@ const MIN_CHUNK_BYTES = 1_024
 const MAX_CHUNK_BYTES = 2 * 1024 * 1024
 // What a list shrinks to, and what it grows to again, in the usual case.
 const SHRINKS_BY = 2
-const GROWS_BY = 4
+const GROWS_BY = 5
 
 /** Bytes as one compressed string: a queue stores and moves a string many times cheaper than anything else. */
 export async function packUsage(lists: readonly Buffer[]): Promise<string> {

@@ -1,7 +1,11 @@
 import { assert } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
-import type { CountedFields } from '../../shared/metering/count-event.ts'
+import { SelectedFields } from '../../shared/json/selected-fields.ts'
+import { KnownTexts } from '../../shared/known-texts.ts'
+import type { CountedFields, CountedMetric } from '../../shared/metering/count-event.ts'
+import { propertiesRead } from '../../shared/metering/properties-read.ts'
 import type { ProducerPosition, UsageEvent } from '../../shared/metering/usage-event.ts'
+import { int32At, uint16At, uint32At } from '../big-endian.ts'
 import { type BinaryRows, readNumeric, readTimestamp } from '../binary-rows.ts'
 import {
   CODE,
@@ -35,6 +39,23 @@ export function contentHash(event: UsageEvent): bigint {
   return EventRecords.read(eventRecords([event]), 1).contentHash(0)
 }
 
+/** The properties that are asked for of events of a code; undefined where all of them are. */
+export type SelectionOf = (code: string) => SelectedFields | undefined
+
+const ALL_PROPERTIES: SelectionOf = () => undefined
+
+const names = new KnownTexts()
+
+/** The selection of the properties that counting for the metrics reads, by the code of the events. */
+export function selectionFor(metrics: ReadonlyMap<string, readonly CountedMetric[]>): SelectionOf {
+  const selections = new Map<string, SelectedFields | undefined>()
+  return (code) =>
+    selections.getOrInsertComputed(code, () => {
+      const read = propertiesRead(metrics.get(code) ?? [])
+      return read && new SelectedFields(read, names)
+    })
+}
+
 /** A list of records; each event is told by its place, and read as far as is asked. */
 export class EventRecords {
   readonly #lists: readonly Buffer[]
@@ -56,8 +77,8 @@ export class EventRecords {
     let [place, at] = [0, 0]
     for (; place < count && at + CUSTOMER < bytes.length; place += 1) {
       positions.starts[place] = at
-      positions.fields[place] = at + bytes.readUInt16BE(at + FIELDS_AT)
-      at += bytes.readUInt32BE(at)
+      positions.fields[place] = at + uint16At(bytes, at + FIELDS_AT)
+      at += uint32At(bytes, at)
     }
     if (place !== count || at !== bytes.length) throw new RangeError(`the bytes are not those of ${count} events`)
     return new EventRecords([bytes], positions)
@@ -108,12 +129,12 @@ export class EventRecords {
 
   /** The first bits of the event key, which order most keys: an integer of 32 bits without a sign. */
   keyPrefix(place: number): number {
-    return this.#bytes(place).readUInt32BE(this.#fieldsAt(place) + KEY + FIELD_HEAD)
+    return uint32At(this.#bytes(place), this.#fieldsAt(place) + KEY + FIELD_HEAD)
   }
 
   /** The 32 bits behind them. */
   keyInfix(place: number): number {
-    return this.#bytes(place).readUInt32BE(this.#fieldsAt(place) + KEY + FIELD_HEAD + 4)
+    return uint32At(this.#bytes(place), this.#fieldsAt(place) + KEY + FIELD_HEAD + 4)
   }
 
   /** Negative, 0 or positive, as the one key sorts before the other, is the same or comes after it. */
@@ -136,18 +157,20 @@ export class EventRecords {
   copySent(place: number, to: BinaryRows): BinaryRows {
     const bytes = this.#bytes(place)
     const start = this.#start(place)
-    return to.copy(bytes, this.#fieldsAt(place) + KEY, start + bytes.readUInt32BE(start))
+    return to.copy(bytes, this.#fieldsAt(place) + KEY, start + uint32At(bytes, start))
   }
 
-  countedFields(place: number): CountedFields {
+  /** What counting reads; of the properties those that the code of the event selects, or all where it selects none. */
+  countedFields(place: number, selectionOf: SelectionOf = ALL_PROPERTIES): CountedFields {
     const bytes = this.#bytes(place)
-    const code = this.#fieldsAt(place) + CODE
-    const subscription = fieldAfter(bytes, fieldAfter(bytes, fieldAfter(bytes, code)))
+    const codeAt = this.#fieldsAt(place) + CODE
+    const subscription = fieldAfter(bytes, fieldAfter(bytes, fieldAfter(bytes, codeAt)))
+    const code = nameOf(bytes, codeAt) ?? ''
     return {
-      code: textOf(bytes, code) ?? '',
-      externalSubscriptionId: textOf(bytes, subscription),
+      code,
+      externalSubscriptionId: nameOf(bytes, subscription),
       timestampMicros: this.timestampMicros(place),
-      properties: this.#properties(place, fieldAfter(bytes, fieldAfter(bytes, subscription))),
+      properties: this.#properties(place, fieldAfter(bytes, fieldAfter(bytes, subscription)), selectionOf(code)),
     }
   }
 
@@ -177,17 +200,18 @@ export class EventRecords {
     if ((this.#flags(place) & HAS_PRODUCER) === 0) return undefined
     const bytes = this.#bytes(place)
     const customer = this.#start(place) + CUSTOMER
-    const id = shortText(bytes, customer + 2 + bytes.readUInt16BE(customer))
+    const id = shortText(bytes, customer + 2 + uint16At(bytes, customer))
     return { id, sequence: bytes.readDoubleBE(this.#fieldsAt(place) - SEQUENCE_BYTES) }
   }
 
   // Most have no number that reading would alter, so they need not be searched for one.
-  #properties(place: number, field: number): UsageEvent['properties'] {
+  #properties(place: number, field: number, selection: SelectedFields | undefined): UsageEvent['properties'] {
     const bytes = this.#bytes(place)
-    const text = bytes.toString('utf8', field + FIELD_HEAD + JSONB_VERSION_BYTES, fieldAfter(bytes, field))
-    return (this.#flags(place) & HOLDS_RAW_NUMBERS) === 0
-      ? JSON.parse(text)
-      : (parseExactJson(text) as UsageEvent['properties'])
+    const [start, end] = [field + FIELD_HEAD + JSONB_VERSION_BYTES, fieldAfter(bytes, field)]
+    const holdsRawNumbers = (this.#flags(place) & HOLDS_RAW_NUMBERS) !== 0
+    if (selection !== undefined) return selection.read({ bytes, start, end, holdsRawNumbers })
+    const text = bytes.toString('utf8', start, end)
+    return holdsRawNumbers ? (parseExactJson(text) as UsageEvent['properties']) : JSON.parse(text)
   }
 
   /** The list that holds the record. */
@@ -204,7 +228,7 @@ export class EventRecords {
   }
 
   #flags(place: number): number {
-    return this.#bytes(place).readUInt8(this.#start(place) + FLAGS)
+    return this.#bytes(place)[this.#start(place) + FLAGS] as number
   }
 }
 
@@ -220,15 +244,20 @@ function positionsOf(count: number): Positions {
 }
 
 function shortText(bytes: Buffer, at: number): string {
-  return bytes.toString('utf8', at + 2, at + 2 + bytes.readUInt16BE(at))
+  return names.of(bytes, at + 2, at + 2 + uint16At(bytes, at))
 }
 
 function isNull(bytes: Buffer, field: number): boolean {
-  return bytes.readInt32BE(field) === -1
+  return int32At(bytes, field) === -1
 }
 
 function fieldAfter(bytes: Buffer, field: number): number {
-  return field + FIELD_HEAD + Math.max(bytes.readInt32BE(field), 0)
+  return field + FIELD_HEAD + Math.max(int32At(bytes, field), 0)
+}
+
+/** As `textOf`, of a text that many events share. */
+function nameOf(bytes: Buffer, field: number): string | null {
+  return isNull(bytes, field) ? null : names.of(bytes, field + FIELD_HEAD, fieldAfter(bytes, field))
 }
 
 function textOf(bytes: Buffer, field: number): string | null {

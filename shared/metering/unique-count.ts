@@ -39,7 +39,10 @@ export function distinctValueHash(value: string): string {
   return hash('sha256', value).slice(0, 32)
 }
 
+/** The property that says whether an event adds its item or takes it away. */
+export const OPERATION = 'operation_type'
+
 /** Whether the event takes its item away. */
 export function isRemoval({ properties }: Pick<CountedValue, 'properties'>): boolean {
-  return properties['operation_type'] === 'remove'
+  return properties[OPERATION] === 'remove'
 }

@@ -4,6 +4,7 @@ import { ClaimTurns } from '../../db/usage/claim-turns.ts'
 import { UsageCounts } from '../../db/usage/count-events.ts'
 import { noteEarliest } from '../../db/usage/earliest-micros.ts'
 import { type ClaimMemory, claimEventKeys } from '../../db/usage/event-keys.ts'
+import { selectionFor } from '../../db/usage/event-records.ts'
 import { recordReceivedSequences } from '../../db/usage/event-sequences.ts'
 import { openCounting, requireCustomerReferences, touchCustomers } from '../../db/usage/ingest-references.ts'
 import { KnownCustomers } from '../../db/usage/known-customers.ts'
@@ -68,7 +69,8 @@ async function count(
     externalIds: origins.externalIds,
     known: knownCustomers,
   })
-  const events = new PlacedEvents(received, { origins, references, firstArrival })
+  const selectionOf = selectionFor(metrics)
+  const events = new PlacedEvents(received, { origins, references, firstArrival, selectionOf })
   const { first, resent } = separateDuplicates(events)
   const claimed = await claimEventKeys(client, organizationId, { events, places: first, recent, turn })
   const known = [...claimed, ...resent]

@@ -1,5 +1,5 @@
 import type { IdentifiedEvents } from '../../db/usage/event-keys.ts'
-import type { EventRecords } from '../../db/usage/event-records.ts'
+import type { EventRecords, SelectionOf } from '../../db/usage/event-records.ts'
 import type { CustomerReference } from '../../db/usage/known-customers.ts'
 import type { AddedFields, CountableEvent } from '../../db/usage/usage-events.ts'
 import type { CountedFields } from '../../shared/metering/count-event.ts'
@@ -14,6 +14,8 @@ interface Places {
   readonly references: readonly CustomerReference[]
   /** The number of the first event in the order of arrival. */
   readonly firstArrival: bigint
+  /** The properties that their metrics read. */
+  readonly selectionOf: SelectionOf
 }
 
 /** Events with their customers and their place in the order of arrival. */
@@ -23,13 +25,15 @@ export class PlacedEvents implements IdentifiedEvents {
   readonly #customers: Uint32Array
   readonly #references: readonly CustomerReference[]
   readonly #firstArrival: bigint
+  readonly #selectionOf: SelectionOf
 
-  constructor(received: ReceivedEvents, { origins, references, firstArrival }: Places) {
+  constructor(received: ReceivedEvents, { origins, references, firstArrival, selectionOf }: Places) {
     this.records = received.records
     this.#received = received
     this.#customers = origins.customers
     this.#references = references
     this.#firstArrival = firstArrival
+    this.#selectionOf = selectionOf
   }
 
   get count(): number {
@@ -62,6 +66,7 @@ export class PlacedEvents implements IdentifiedEvents {
       registered,
       receivedMicros: this.#received.receivedMicros(place),
       arrival: this.#firstArrival + BigInt(place),
+      event: this.records.countedFields(place, this.#selectionOf),
     })
   }
 
@@ -70,7 +75,7 @@ export class PlacedEvents implements IdentifiedEvents {
   }
 }
 
-/** One of them. What counting reads is at hand; all else is read when it is asked for. */
+/** One of them. What counting reads is at hand, and no more of the properties; all else is read when it is asked for. */
 export class PlacedEvent implements AddedFields, CountableEvent {
   readonly place: number
   readonly customerId: number
@@ -80,13 +85,13 @@ export class PlacedEvent implements AddedFields, CountableEvent {
   readonly event: CountedFields
   readonly #records: EventRecords
 
-  constructor(records: EventRecords, added: AddedFields & Pick<PlacedEvent, 'registered'>) {
+  constructor(records: EventRecords, added: AddedFields & Pick<PlacedEvent, 'registered' | 'event'>) {
     this.place = added.place
     this.customerId = added.customerId
     this.registered = added.registered
     this.receivedMicros = added.receivedMicros
     this.arrival = added.arrival
-    this.event = records.countedFields(added.place)
+    this.event = added.event
     this.#records = records
   }
 
