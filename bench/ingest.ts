@@ -12,9 +12,11 @@ const options = readIngestOptions()
 const hasRedis = ensureRedisInstalled()
 if (!hasRedis) console.error('redis-server is not installed: the runs that take a Redis are left out')
 
-const naiveEventsPerS = hasRedis ? await measureNaive() : undefined
+const naiveEventsPerS: number[] = []
 const backends = new Map<Backend, BackendFigures>()
 for (const backend of options.backends) {
+  // Before each, because the machine may be slower or faster some minutes later.
+  if (hasRedis) naiveEventsPerS.push(await measureNaive())
   if (backend === 'postgres') backends.set(backend, await measureBackend(options, undefined))
   else if (hasRedis) backends.set(backend, await onRedis((redis) => measureBackend(options, redis)))
 }

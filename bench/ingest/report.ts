@@ -4,15 +4,16 @@ import { quantile, type RunFigures } from './measure-run.ts'
 
 /** Everything that one call has measured; undefined is what was left out. */
 export interface IngestFigures {
-  readonly naiveEventsPerS: number | undefined
+  /** Of each run of one job per event; none without a Redis. */
+  readonly naiveEventsPerS: readonly number[]
   readonly backends: ReadonlyMap<Backend, BackendFigures>
 }
 
-/** The line for machines. Rates are per second; those of COPY are the median over all copies of the run. */
+/** The line for machines. Rates are per second; those of COPY are the median, those of one job per event the mean over the whole call. */
 export function jsonReport(figures: IngestFigures): Record<string, unknown> {
   return {
     copy_rows_per_s: Math.round(copyRate(figures)),
-    naive_events_per_s: figures.naiveEventsPerS === undefined ? null : Math.round(figures.naiveEventsPerS),
+    naive_events_per_s: figures.naiveEventsPerS.length === 0 ? null : Math.round(mean(figures.naiveEventsPerS)),
     ...Object.fromEntries([...figures.backends].map(([name, backend]) => [name, jsonOf(backend)])),
   }
 }
@@ -38,10 +39,13 @@ function jsonOf({ oneMetric, threeMetrics, duplicates, oneCustomer, singles, pac
 export function textReport(figures: IngestFigures): readonly string[] {
   const copies = [...figures.backends.values()].flatMap(({ copyRowsPerS }) => copyRowsPerS)
   const copy = copyRate(figures)
-  const naive = figures.naiveEventsPerS
+  const naives = figures.naiveEventsPerS
+  const naive = naives.length === 0 ? undefined : mean(naives)
   return [
     `COPY    ${whole(copy)} rows/s, median of ${copies.map(whole).join(', ')}: one prebuilt stream, one connection, nothing else`,
-    naive === undefined ? 'naive   left out: it takes a Redis' : `naive   ${whole(naive)} events/s, one job per event`,
+    naive === undefined
+      ? 'naive   left out: it takes a Redis'
+      : `naive   ${whole(naive)} events/s, mean of ${naives.map(whole).join(', ')}: one job per event`,
     ...[...figures.backends].flatMap(([name, backend]) => backendLines(name, backend, { copy, naive })),
   ]
 }
@@ -86,6 +90,10 @@ function costs(run: RunFigures): string {
 
 function latencies(values: readonly number[]): string {
   return `p50 ${tenths(quantile(values, 0.5))} ms, p99 ${tenths(quantile(values, 0.99))} ms`
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
 function whole(value: number): string {
