@@ -33,8 +33,10 @@ export class JsonBody {
 
 const NO_BYTES = Buffer.alloc(0)
 
-/** The body of a request to a route that leaves it unread. */
-export function unreadBodyOf({ body }: FastifyRequest): JsonBody {
+/** Takes the body of a request to a route that leaves it unread, which lets go of it: the request lives through the wait. */
+export function takeUnreadBody(request: FastifyRequest): JsonBody {
+  const { body } = request
+  request.body = undefined
   return body instanceof JsonBody ? body : new JsonBody(NO_BYTES)
 }
 

@@ -42,7 +42,9 @@ export class BinaryRows {
 
   /** What was written since the last time; it is the caller's from now on. */
   take(): Buffer {
-    const taken = this.#buffer.subarray(0, this.#length)
+    const written = this.#buffer.subarray(0, this.#length)
+    // A few bytes must not keep alive what was held for many.
+    const taken = written.length < this.#buffer.length / 2 ? Buffer.from(written) : written
     this.#buffer = NO_BYTES
     this.#length = 0
     return taken

@@ -27,12 +27,15 @@ export interface PlainBatch {
   readonly answer: Buffer
 }
 
+// Of one record; others make the buffer grow.
+const USUAL_BYTES = 1_024
+
 // Each event is written before the next one is read.
 const event = new PlainEvent()
 
 /** Reads the one event that a body is, in place of parsing it; undefined where it is not plain. */
 export function readPlainEvent(body: Buffer, receivedAtMicros: number): AcceptedEvent | undefined {
-  const records = new RecordWriter(body.length)
+  const records = new RecordWriter(Math.min(body.length, USUAL_BYTES))
   if (!writePlainEvent(body, receivedAtMicros, records)) return undefined
   const { start, end } = event.transactionId
   return { record: records.take(), transactionId: body.toString('utf8', start, end) }
@@ -45,12 +48,15 @@ export function readPlainEvent(body: Buffer, receivedAtMicros: number): Accepted
 export function writePlainEvent(text: Buffer, receivedAtMicros: number, to: RecordWriter): boolean {
   if (!isUtf8(text)) return false
   const end = event.read(text, afterSpace(text, 0), receivedAtMicros)
-  if (end === NOT_PLAIN || afterSpace(text, end) < text.length) return false
-  to.writePlain(event)
-  return true
+  const isPlain = end !== NOT_PLAIN && afterSpace(text, end) === text.length
+  if (isPlain) to.writePlain(event)
+  event.forget()
+  return isPlain
 }
 
 const EVENTS = Buffer.from('"events"')
+// With the fields of the events beside them these are fewer than a body may have in all, as `findOversize` counts them.
+const MOST_PIECES = 400_000
 
 /** The same of an envelope with at most as many events, all of them plain; undefined for any other. */
 export function readPlainBatch(
@@ -63,15 +69,17 @@ export function readPlainBatch(
   const records = new RecordWriter(body.length)
   // Where the ids stand: from, to, and so on.
   const ids: number[] = []
+  event.properties.pieces = 0
   do {
     const end = event.read(body, afterSpace(body, at + 1), receivedAtMicros)
-    if (end === NOT_PLAIN || records.count === most) return undefined
+    if (end === NOT_PLAIN || records.count === most) break
     records.writePlain(event)
     ids.push(event.transactionId.start, event.transactionId.end)
     at = afterSpace(body, end)
   } while (body[at] === COMMA)
-  if (body[at] !== CLOSE_LIST || !endsAt(body, at + 1)) return undefined
+  event.forget()
   const { count } = records
+  if (body[at] !== CLOSE_LIST || !endsAt(body, at + 1) || event.properties.pieces > MOST_PIECES) return undefined
   return { records: records.take(), count, answer: answerOf(body, ids) }
 }
 

@@ -8,7 +8,7 @@ import { acceptStream } from '../events/accept-stream.ts'
 import { CLOUD_EVENTS } from '../events/cloud-events.ts'
 import { INGEST_REFUSALS, ingestRoute, otherMediaType } from '../events/ingest-route.ts'
 import { NATIVE_EVENTS } from '../events/native-events.ts'
-import { type JsonBody, unreadBodyOf } from '../json-body.ts'
+import { takeUnreadBody } from '../json-body.ts'
 import { CloudEventInput } from '../schemas/cloud-event.ts'
 import { failures } from '../schemas/common.ts'
 import { EventBatchAnswer, EventBatchInput, EventBatchRefusal } from '../schemas/event.ts'
@@ -62,14 +62,8 @@ export const eventBatchRoutes: Routes = async (server, { context }) => {
 
 async function answerBatch(context: ApiContext, request: FastifyRequest, reply: FastifyReply) {
   const format = request.mediaType === 'application/cloudevents-batch+json' ? CLOUD_EVENTS : NATIVE_EVENTS
-  const { status, body } = await acceptBatch(context, request.organizationId, () => takeBody(request), format)
+  const { status, body } = await acceptBatch(context, request.organizationId, () => takeUnreadBody(request), format)
   return reply.code(status).type('application/json; charset=utf-8').send(body)
-}
-
-function takeBody(request: FastifyRequest): JsonBody {
-  const body = unreadBodyOf(request)
-  request.body = undefined
-  return body
 }
 
 async function answerStream(context: ApiContext, request: FastifyRequest, reply: FastifyReply) {

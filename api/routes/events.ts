@@ -5,7 +5,7 @@ import { acceptEvent, acceptedEvent } from '../events/accept-events.ts'
 import { isBinaryCloudEvent, parseBinaryCloudEvent, parseCloudEvent } from '../events/cloud-events.ts'
 import { INGEST_REFUSALS, ingestRoute, otherMediaType } from '../events/ingest-route.ts'
 import { type AcceptedEvent, readPlainEvent } from '../events/plain-events.ts'
-import { unreadBodyOf } from '../json-body.ts'
+import { takeUnreadBody } from '../json-body.ts'
 import { CloudEventInput } from '../schemas/cloud-event.ts'
 import { failures } from '../schemas/common.ts'
 import { EventAccepted, UsageEventInput } from '../schemas/event.ts'
@@ -46,7 +46,7 @@ const BODY: readonly string[] = ['body']
 
 function readEvent(request: FastifyRequest, receivedAtMicros: number): AcceptedEvent {
   const { mediaType, headers } = request
-  const body = unreadBodyOf(request)
+  const body = takeUnreadBody(request)
   if (mediaType === 'application/cloudevents+json') {
     return acceptedEvent(parseCloudEvent(body.parse(), { loc: BODY, receivedAtMicros }))
   }

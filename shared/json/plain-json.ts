@@ -93,7 +93,9 @@ export function endOfDigits(bytes: Uint8Array, from: number): number {
 }
 
 const CAPACITY = 16_384
-const MOST_FIELDS = 64
+/** Of all objects that are open at a time. */
+const MOST_FIELDS = 512
+const FEW_FIELDS = 32
 const MOST_DEPTH = 8
 /** Of each field of an object that is being written: where it begins, where its name ends, where it ends. */
 const MARKS = 3
@@ -105,9 +107,11 @@ const MARKS = 3
 export class CanonicalJson {
   /** What was written; valid until the next time. */
   readonly bytes = Buffer.alloc(CAPACITY)
+  /** How many fields and items of lists were written since somebody set it. */
+  pieces = 0
   readonly #sorted = Buffer.alloc(CAPACITY)
-  readonly #marks = new Int32Array(MOST_FIELDS * MOST_DEPTH * MARKS)
-  readonly #order = new Int32Array(MOST_FIELDS * MOST_DEPTH)
+  readonly #marks = new Int32Array(MOST_FIELDS * MARKS)
+  readonly #order = new Int32Array(FEW_FIELDS)
   #fields = 0
   #length = 0
 
@@ -155,13 +159,14 @@ export class CanonicalJson {
 
   /** Answers with the place of what follows the field. */
   #field(source: Buffer, at: number, depthLeft: number): number {
-    if (source[at] !== QUOTE || this.#fields === MOST_FIELDS * MOST_DEPTH) return NOT_PLAIN
+    if (source[at] !== QUOTE || this.#fields === MOST_FIELDS) return NOT_PLAIN
     const nameEnd = endOfName(source, at)
     if (nameEnd === NOT_PLAIN || !isSortable(source, at + 1, nameEnd)) return NOT_PLAIN
     const mark = this.#fields * MARKS
     this.#fields += 1
+    this.pieces += 1
     this.#marks[mark] = this.#length
-    this.#copy(source, at, nameEnd + 1)
+    if (this.#copy(source, at, nameEnd + 1) === NOT_PLAIN) return NOT_PLAIN
     this.#marks[mark + 1] = this.#length - 1
     const colon = afterSpace(source, nameEnd + 1)
     if (source[colon] !== COLON) return NOT_PLAIN
@@ -187,6 +192,7 @@ export class CanonicalJson {
   }
 
   #item(source: Buffer, at: number, depthLeft: number): number {
+    this.pieces += 1
     const end = this.#value(source, at, depthLeft - 1)
     return end === NOT_PLAIN ? NOT_PLAIN : afterSpace(source, end)
   }
@@ -212,7 +218,7 @@ export class CanonicalJson {
     return NOT_PLAIN
   }
 
-  /** Puts the fields of an object from the one given on in order; answers whether each name is there once. */
+  /** Puts the fields of an object from the one given on in order; answers whether it did: not where a name is there twice. */
   #sortFields(first: number): boolean {
     const last = this.#fields - 1
     let isSorted = true
@@ -226,6 +232,8 @@ export class CanonicalJson {
 
   #reorder(first: number): boolean {
     const [marks, order, count] = [this.#marks, this.#order, this.#fields - first]
+    // Many are left to a sort that takes less than the square of their number.
+    if (count > FEW_FIELDS) return false
     for (let field = 0; field < count; field += 1) {
       const mark = (first + field) * MARKS
       let place = field

@@ -32,9 +32,9 @@ export class SelectedFields {
     const read: Record<string, unknown> = {}
     let left = this.#fields.length
     for (let at = start + 1; left > 0 && at < end - 1; ) {
-      const nameEnd = endOfString(bytes, at)
+      const nameEnd = endOfString(bytes, at, end)
       // Behind the colon.
-      const valueEnd = endOfValue(bytes, nameEnd + 1)
+      const valueEnd = endOfValue(bytes, nameEnd + 1, end)
       const name = this.#find(bytes, at, nameEnd)
       if (name !== undefined) {
         read[name] = this.#value(object, nameEnd + 1, valueEnd)
@@ -77,35 +77,41 @@ function holdsByte(bytes: Buffer, wanted: number, start: number, end: number): b
   return false
 }
 
-/** The place behind the string that begins at the quote given. */
-function endOfString(bytes: Buffer, quoteAt: number): number {
+/** The place behind the string that begins at the quote given. Like the others it throws where the text breaks off. */
+function endOfString(bytes: Buffer, quoteAt: number, end: number): number {
   let at = quoteAt + 1
-  for (; bytes[at] !== QUOTE; at += 1) if (bytes[at] === BACKSLASH) at += 1
-  return at + 1
+  for (; at < end && bytes[at] !== QUOTE; at += 1) if (bytes[at] === BACKSLASH) at += 1
+  return within(at + 1, end)
 }
 
 /** The place behind the value that begins at the place given. */
-function endOfValue(bytes: Buffer, start: number): number {
+function endOfValue(bytes: Buffer, start: number, end: number): number {
   const first = bytes[start]
-  if (first === QUOTE) return endOfString(bytes, start)
-  if (first === OPEN_OBJECT || first === OPEN_LIST) return endOfNested(bytes, start)
+  if (first === QUOTE) return endOfString(bytes, start, end)
+  if (first === OPEN_OBJECT || first === OPEN_LIST) return endOfNested(bytes, start, end)
   let at = start
-  for (let byte = first; byte !== COMMA && byte !== CLOSE_OBJECT && byte !== CLOSE_LIST; byte = bytes[at]) at += 1
-  return at
+  while (at < end && bytes[at] !== COMMA && bytes[at] !== CLOSE_OBJECT && bytes[at] !== CLOSE_LIST) at += 1
+  return within(at, end)
 }
 
-function endOfNested(bytes: Buffer, start: number): number {
+function endOfNested(bytes: Buffer, start: number, end: number): number {
   let depth = 0
   let at = start
   do {
     const byte = bytes[at]
     if (byte === QUOTE) {
-      at = endOfString(bytes, at)
+      at = endOfString(bytes, at, end)
       continue
     }
     if (byte === OPEN_OBJECT || byte === OPEN_LIST) depth += 1
     else if (byte === CLOSE_OBJECT || byte === CLOSE_LIST) depth -= 1
     at += 1
-  } while (depth > 0)
-  return at
+  } while (depth > 0 && at < end)
+  return within(at, end)
+}
+
+// Everything ends before the brace that closes the object.
+function within(at: number, end: number): number {
+  if (at < end) return at
+  throw new RangeError('the text of an object breaks off')
 }

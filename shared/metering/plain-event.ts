@@ -65,6 +65,11 @@ export class PlainEvent {
     return bytes[at] === CLOSE_OBJECT && this.#isWhole() ? at + 1 : NOT_PLAIN
   }
 
+  /** Lets go of the bytes, which nothing may be read of any more. */
+  forget(): void {
+    this.bytes = NO_BYTES
+  }
+
   #begin(bytes: Buffer, receivedAtMicros: number): void {
     this.bytes = bytes
     for (const { span } of NAMES) this[span].start = NOWHERE

@@ -30,8 +30,9 @@ export function plainIsoMicros(bytes: Uint8Array, start: number, end: number): n
   const hour = digitsAt(bytes, start + 11, start + 13)
   const minute = digitsAt(bytes, start + 14, start + 16)
   const second = digitsAt(bytes, start + 17, start + SECONDS_END)
-  // What is no number is not below anything.
-  if (!(day >= 1 && day <= daysOf(year, month) && hour < 24 && minute < 60 && second < 60)) return NOT_PLAIN
+  // What is no number is not below anything. Years before 100 would be read as of the last century.
+  if (!(year >= 1000 && day >= 1 && day <= daysOf(year, month) && hour < 24 && minute < 60 && second < 60))
+    return NOT_PLAIN
   const fractionAt = start + SECONDS_END
   const zoneAt = bytes[fractionAt] === POINT ? endOfDigits(bytes, fractionAt + 1) : fractionAt
   const decimals = Math.max(zoneAt - fractionAt - 1, 0)

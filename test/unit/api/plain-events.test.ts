@@ -59,6 +59,7 @@ test.each([
   withProperty(`{${Array.from({ length: 600 }, (_, index) => `"k${index}":1`).join()}}`),
   withField('"timestamp":"2026-02-29T12:00:00Z"'),
   withField('"timestamp":"2026-03-01T24:00:00Z"'),
+  withField('"timestamp":"0099-12-31T23:59:59-23:59"'),
   withField('"timestamp":"2026-03-01T12:00:00"'),
   withField('"timestamp":"2026-03-01T12:00:00.Z"'),
   withField('"timestamp":"2026-03-01T12:00:00.1234567Z"'),
@@ -91,6 +92,34 @@ test.each([
   '',
 ])('%s is left to the parser', (text) => {
   expect(readText(text)).toBeUndefined()
+})
+
+const fieldsInOrder = (count: number) => Array.from({ length: count }, (_, index) => `"k${1000 + index}":1`)
+
+test('many fields are read as they stand when they are in order, and left to the parser when they are not', () => {
+  const text = withProperty(`{${fieldsInOrder(300).join()}}`)
+  expect(readText(text)?.record.toString('latin1')).toBe(parsedRecord(text)?.toString('latin1'))
+  expect(readText(withProperty(`{${fieldsInOrder(300).reverse().join()}}`))).toBeUndefined()
+  expect(readText(withProperty(`{${fieldsInOrder(20).reverse().join()}}`))).toBeDefined()
+})
+
+test('where the room for properties ends, they are read whole or left to the parser', () => {
+  const outcomes = new Set<boolean>()
+  for (let bytes = 16_300; bytes <= 16_400; bytes += 1) {
+    const fill = 'x'.repeat(bytes)
+    for (const value of [
+      `{"a":"${fill}","content_length":5}`,
+      `{"z":"${fill}","a":[1]}`,
+      `{"${fill}":1}`,
+      `["${fill}",1]`,
+    ]) {
+      const text = withProperty(value)
+      const read = readText(text)
+      outcomes.add(read !== undefined)
+      if (read !== undefined) expect(read.record.toString('latin1')).toBe(parsedRecord(text)?.toString('latin1'))
+    }
+  }
+  expect(outcomes).toEqual(new Set([true, false]))
 })
 
 test('bytes that are no UTF-8 are left to the parser', () => {
@@ -219,4 +248,11 @@ test.each([
   '',
 ])('the batch %s is left to the parser', (text) => {
   expect(batch(text)).toBeUndefined()
+})
+
+test('a batch of more items than a body may have is left to the parser, which refuses it', () => {
+  const event = withProperty(`[${Array.from({ length: 8_000 }, () => 1).join()}]`)
+  const batchOf = (count: number) => `{"events":[${Array.from({ length: count }, () => event).join()}]}`
+  expect(batch(batchOf(49), 100)?.count).toBe(49)
+  expect(batch(batchOf(51), 100)).toBeUndefined()
 })

@@ -33,3 +33,13 @@ test('a number that a double would alter keeps its text', () => {
   const text = '{"a":12345678901234567890,"b":{"c":1.10},"d":15}'
   expect(select(['a', 'b', 'd'], text, true)).toEqual(parseExactJson(text))
 })
+
+test.each(['{:1}', '{"a', '{"a":"b', '{"a":[1,{"b":2}', '{"a":1', '{"b":{"c":[', '{"b\\'])(
+  '%s, which breaks off, is no endless search',
+  (text) => {
+    const bytes = Buffer.from(text)
+    const read = () =>
+      new SelectedFields(['a'], texts).read({ bytes, start: 0, end: bytes.length, holdsRawNumbers: false })
+    expect(read).toThrow(RangeError)
+  },
+)
