@@ -92,6 +92,17 @@ export function endOfDigits(bytes: Uint8Array, from: number): number {
   return at
 }
 
+/** The number whose digits stand from one place to before another; not a number when anything else stands there. */
+export function digitsAt(bytes: Uint8Array, start: number, end: number): number {
+  let value = 0
+  for (let at = start; at < end; at += 1) {
+    const digit = (bytes[at] as number) - ZERO
+    if (!(digit >= 0 && digit <= 9)) return Number.NaN
+    value = value * 10 + digit
+  }
+  return value
+}
+
 const CAPACITY = 16_384
 /** Of all objects that are open at a time. */
 const MOST_FIELDS = 512

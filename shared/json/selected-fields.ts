@@ -1,9 +1,8 @@
 import type { KnownTexts } from '../known-texts.ts'
 import { parseExactJson } from './exact-json.ts'
-import { CLOSE_LIST, CLOSE_OBJECT, COMMA, endOfDigits, OPEN_LIST, OPEN_OBJECT, QUOTE } from './plain-json.ts'
+import { CLOSE_LIST, CLOSE_OBJECT, COMMA, digitsAt, endOfDigits, OPEN_LIST, OPEN_OBJECT, QUOTE } from './plain-json.ts'
 
 const BACKSLASH = 92
-const ZERO = 48
 // Of more digits an integer may not be safe.
 const MOST_DIGITS = 15
 
@@ -55,7 +54,7 @@ export class SelectedFields {
   #value({ bytes, holdsRawNumbers }: ObjectText, start: number, end: number): unknown {
     const first = bytes[start] as number
     if (first === QUOTE && !holdsByte(bytes, BACKSLASH, start, end)) return this.#texts.of(bytes, start + 1, end - 1)
-    if (end - start <= MOST_DIGITS && endOfDigits(bytes, start) === end) return integerAt(bytes, start, end)
+    if (end - start <= MOST_DIGITS && endOfDigits(bytes, start) === end) return digitsAt(bytes, start, end)
     const text = bytes.toString('utf8', start, end)
     return holdsRawNumbers ? parseExactJson(text) : JSON.parse(text)
   }
@@ -64,12 +63,6 @@ export class SelectedFields {
 function isSame(text: Buffer, bytes: Buffer, start: number): boolean {
   for (let index = 0; index < text.length; index += 1) if (text[index] !== bytes[start + index]) return false
   return true
-}
-
-function integerAt(bytes: Buffer, start: number, end: number): number {
-  let value = 0
-  for (let at = start; at < end; at += 1) value = value * 10 + ((bytes[at] as number) - ZERO)
-  return value
 }
 
 function holdsByte(bytes: Buffer, wanted: number, start: number, end: number): boolean {

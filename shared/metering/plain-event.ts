@@ -4,6 +4,7 @@ import {
   CLOSE_OBJECT,
   COLON,
   COMMA,
+  digitsAt,
   endOfDigits,
   endOfName,
   isAscii,
@@ -129,9 +130,7 @@ export class PlainEvent {
   sequence(at: number): number {
     const end = endOfDigits(this.bytes, at)
     if (end === at || end - at > MOST_SEQUENCE_DIGITS || this.bytes[at] === ZERO) return NOT_PLAIN
-    let value = 0
-    for (let digit = at; digit < end; digit += 1) value = value * 10 + ((this.bytes[digit] as number) - ZERO)
-    this.producerSequence = value
+    this.producerSequence = digitsAt(this.bytes, at, end)
     return end
   }
 }

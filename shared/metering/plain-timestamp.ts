@@ -1,10 +1,9 @@
-import { endOfDigits, NOT_PLAIN } from '../json/plain-json.ts'
+import { digitsAt, endOfDigits, NOT_PLAIN } from '../json/plain-json.ts'
 import { isEventTime } from './timestamp.ts'
 
 const HYPHEN = 45
 const PLUS = 43
 const POINT = 46
-const ZERO = 48
 const COLON = 58
 const LETTER_T = 84
 const LETTER_Z = 90
@@ -74,15 +73,4 @@ function offsetAt(bytes: Uint8Array, at: number, end: number): number {
   const [hours, minutes] = [digitsAt(bytes, at + 1, at + 3), digitsAt(bytes, at + 4, at + OFFSET_LENGTH)]
   const isOffset = end === at + OFFSET_LENGTH && bytes[at + 3] === COLON && hours < 24 && minutes < 60
   return isOffset ? sign * (hours * 60 + minutes) : Number.NaN
-}
-
-/** The number whose digits stand from one place to before another; not a number when anything else stands there. */
-function digitsAt(bytes: Uint8Array, start: number, end: number): number {
-  let value = 0
-  for (let at = start; at < end; at += 1) {
-    const digit = (bytes[at] as number) - ZERO
-    if (!(digit >= 0 && digit <= 9)) return Number.NaN
-    value = value * 10 + digit
-  }
-  return value
 }
