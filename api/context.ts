@@ -31,6 +31,8 @@ export type InOrganization = <Result>(
 
 /** Binds the connection, so that a handler is one call. */
 export function inOrganization({ connection }: ApiContext): InOrganization {
-  return ({ organizationId }, work) =>
-    withOrganization(connection, organizationId, (transaction) => work(transaction, organizationId))
+  return ({ organizationId, method }, work) =>
+    withOrganization(connection, organizationId, (transaction) => work(transaction, organizationId), {
+      onlyReads: method === 'GET' || method === 'HEAD',
+    })
 }

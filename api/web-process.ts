@@ -27,7 +27,8 @@ export interface WebProcess {
 
 /** Opens the database and the queues and starts to listen. Throws when any of them cannot be had. */
 export async function startWebProcess(config: Config, logger: Logger): Promise<WebProcess> {
-  const pool = createPool({ url: config.databaseUrl, role: 'tabkeeper_app', max: config.databasePoolMax, name: 'web' })
+  const { databaseUrl, databasePoolMax: max } = config
+  const pool = createPool({ url: databaseUrl, role: 'tabkeeper_app', max, name: 'web', pipeline: true })
   const backend = await openQueueBackend(config, pool)
   const producer = new Producer(backend)
   const context = createContext(config, pool, producer)

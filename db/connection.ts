@@ -1,6 +1,6 @@
 import { CamelCasePlugin, CompiledQuery, Kysely, PostgresDialect, type Transaction } from 'kysely'
 import { Pool, types } from 'pg'
-import { prepared, preparingPool } from './prepared-statements.ts'
+import { preparedOpening, preparingPool } from './prepared-statements.ts'
 import type { Database } from './schema.ts'
 
 /** Reads and writes go through one of these two; both run the same query functions. */
@@ -21,6 +21,8 @@ interface PoolSettings {
   readonly max: number
   /** What the process is called. */
   readonly name: string
+  /** Whether statements are sent before those ahead of them are answered, which `COPY` and cursors cannot bear. */
+  readonly pipeline?: boolean
 }
 
 /**
@@ -28,10 +30,11 @@ interface PoolSettings {
  * within its budget of connections. Times come back as `Temporal.Instant`, `numeric` and `bigint` as text. The server
  * lists its connections under the name of the process.
  */
-export function createPool({ url, role, max, name }: PoolSettings): Pool {
+export function createPool({ url, role, max, name, pipeline = false }: PoolSettings): Pool {
   const pool = new Pool({
     connectionString: url,
     max,
+    pipeline,
     fallback_application_name: `tabkeeper ${name}`,
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
@@ -60,20 +63,22 @@ export function createConnection(pool: Pool): Connection {
 
 /**
  * Runs the work in one transaction that sees only the rows of one organization: as the role `tabkeeper_app`, whatever
- * role the process has. Rolled back when the work throws.
+ * role the process has. Rolled back when the work throws. Work that only reads is not kept waiting for the end.
  */
 export function withOrganization<Result>(
   connection: Connection,
   organizationId: number,
   work: (transaction: OrganizationTransaction) => Promise<Result>,
+  { onlyReads = false }: { readonly onlyReads?: boolean } = {},
 ): Promise<Result> {
-  return connection.transaction().execute(async (transaction) => {
+  const transaction = connection.transaction()
+  return (onlyReads ? transaction.setAccessMode('read only') : transaction).execute(async (transaction) => {
     await transaction.executeQuery(CompiledQuery.raw(AS_ORGANIZATION, [String(organizationId)]))
     return await work(transaction)
   })
 }
 
-const AS_ORGANIZATION = prepared(
+const AS_ORGANIZATION = preparedOpening(
   `select set_config('role', 'tabkeeper_app', true), set_config('tabkeeper.organization_id', $1, true)`,
 )
 

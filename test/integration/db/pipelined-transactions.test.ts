@@ -1,0 +1,141 @@
+import { sql } from 'kysely'
+import type { Pool } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  type Connection,
+  createConnection,
+  createPool,
+  type OrganizationTransaction,
+  withOrganization,
+} from '../../../db/connection.ts'
+import { type ApiClient, startApi, type TestApi } from '../../support/api.ts'
+
+let api: TestApi
+let one: ApiClient
+let other: ApiClient
+let pool: Pool
+let connection: Connection
+
+beforeAll(async () => {
+  api = await startApi()
+  one = await api.client({ name: 'One' })
+  other = await api.client({ name: 'Other' })
+  for (const client of [one, other]) await client.post('/customers', { external_id: `of-${client.organizationId}` })
+  // One connection, so that each transaction meets what the one before it left behind.
+  pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_app', max: 1, name: 'test', pipeline: true })
+  connection = createConnection(pool)
+})
+afterAll(async () => {
+  await pool.end()
+  await api.stop()
+})
+
+async function customers(transaction: OrganizationTransaction): Promise<string[]> {
+  const rows = await transaction.selectFrom('customers').select('externalId').orderBy('externalId').execute()
+  return rows.map(({ externalId }) => externalId)
+}
+
+function readCustomers({ organizationId }: ApiClient): Promise<string[]> {
+  return withOrganization(connection, organizationId, customers, { onlyReads: true })
+}
+
+function addCustomer({ organizationId }: ApiClient, externalId: string, { onlyReads = false } = {}) {
+  return withOrganization(
+    connection,
+    organizationId,
+    (transaction) => transaction.insertInto('customers').values({ organizationId, externalId }).execute(),
+    { onlyReads },
+  )
+}
+
+async function processId(transaction: OrganizationTransaction): Promise<number> {
+  const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(transaction)
+  return rows[0]?.pid ?? 0
+}
+
+test('readings one right after the other on one connection see the rows of their own organization', async () => {
+  const turns = Array.from({ length: 40 }, (_, turn) => (turn % 3 === 0 ? other : one))
+  const seen = await Promise.all(turns.map(readCustomers))
+  expect(seen).toEqual(turns.map(({ organizationId }) => [`of-${organizationId}`]))
+})
+
+test('outside a transaction nothing of an organization is left on the connection', async () => {
+  await readCustomers(one)
+  const { rows } = await pool.query('select external_id from tabkeeper.customers')
+  expect(rows).toEqual([])
+})
+
+test('what is said only to read cannot write', async () => {
+  await expect(addCustomer(one, 'written-by-a-reader', { onlyReads: true })).rejects.toThrow('read-only transaction')
+  expect(await readCustomers(one)).not.toContain('written-by-a-reader')
+})
+
+test('what writes is there for others once it is answered, and gone when it throws', async () => {
+  await addCustomer(one, 'written')
+  const another = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_app', max: 1, name: 'test' })
+  const seen = await withOrganization(createConnection(another), one.organizationId, customers)
+  await another.end()
+  expect(seen).toContain('written')
+  const failed = withOrganization(connection, one.organizationId, async (transaction) => {
+    await transaction
+      .insertInto('customers')
+      .values({ organizationId: one.organizationId, externalId: 'gone' })
+      .execute()
+    throw new Error('after the insert')
+  })
+  await expect(failed).rejects.toThrow('after the insert')
+  expect(await readCustomers(one)).not.toContain('gone')
+})
+
+test('what a transaction could not begin with is what its first statement throws', async () => {
+  const stranger = createPool({
+    url: api.config.databaseUrl,
+    role: 'tabkeeper_app',
+    max: 1,
+    name: 'test',
+    pipeline: true,
+  })
+  try {
+    // No integer, so that the row policies cannot read it.
+    const failed = withOrganization(createConnection(stranger), Number.NaN, customers, { onlyReads: true })
+    await expect(failed).rejects.toThrow('invalid input syntax for type')
+  } finally {
+    await stranger.end()
+  }
+})
+
+test('a connection that is cut while its transaction does other things fails the next statement, and no more', async () => {
+  const cut = withOrganization(
+    connection,
+    one.organizationId,
+    async (transaction) => {
+      await terminate(await processId(transaction))
+      return await customers(transaction)
+    },
+    { onlyReads: true },
+  )
+  await expect(cut).rejects.toThrow(/terminat/)
+  expect(await readCustomers(other)).toEqual([`of-${other.organizationId}`])
+})
+
+test('a connection that is cut right after it began, before anything was asked, fails the work and not the process', async () => {
+  const pid = await withOrganization(connection, one.organizationId, processId)
+  const cut = withOrganization(connection, one.organizationId, async (transaction) => {
+    await terminate(pid)
+    return await customers(transaction)
+  })
+  await expect(cut).rejects.toThrow(/terminat/)
+  expect(await readCustomers(other)).toEqual([`of-${other.organizationId}`])
+})
+
+/** Ends the server's process, and waits until its client must have heard. */
+async function terminate(pid: number): Promise<void> {
+  const owner = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 1, name: 'test' })
+  try {
+    await owner.query('reset role')
+    await owner.query('select pg_terminate_backend($1, 5000)', [pid])
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  } finally {
+    await owner.end()
+  }
+}
