@@ -18,11 +18,15 @@ export const createLastingBackend: BackendFactory = (...parameters) => {
 /**
  * The pool as the queues see it: whatever says that the server is away reads as a refused connection, the only sign of
  * it that BullMQ knows. On any other error it asks again without a pause, and leaves a job that is done unfinished.
+ * Its commands are prepared, because they are the same few all day, and parsing one takes as long as many take to run.
  */
 export function poolOfQueues(pool: Pool): PostgresConnectionOptions {
-  const query = async (text: string, parameters: unknown[]) => {
+  const names = new Map<string, string>()
+  const query = async (text: string, values: unknown[]) => {
+    if (!names.has(text) && names.size < MOST_PREPARED) names.set(text, `queues_${names.size}`)
+    const name = names.get(text)
     try {
-      return await pool.query(text, parameters)
+      return await pool.query(name === undefined ? { text, values } : { name, text, values })
     } catch (error) {
       throw asRefused(error)
     }
@@ -36,6 +40,9 @@ export function poolOfQueues(pool: Pool): PostgresConnectionOptions {
     },
   }) as unknown as PostgresConnectionOptions
 }
+
+// More than BullMQ has commands: what it should ever put together by itself is not kept without an end.
+const MOST_PREPARED = 200
 
 interface RememberedStart {
   readyPromise: Promise<void> | undefined
