@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import type { OrganizationTransaction } from '../connection.ts'
 import { instantValue } from '../instant.ts'
+import { prepared } from '../prepared-statements.ts'
+import { runPrepared } from '../run-prepared.ts'
 import { type PriceOverrideRows, priceOverridesOf, toPriceOverrides } from '../subscriptions/price-overrides.ts'
 import { TERM_COLUMNS } from './billing-terms.ts'
 
@@ -47,15 +49,17 @@ export async function listRunningSubscriptions(
   organizationId: number,
   customerIds: readonly number[],
 ): Promise<BilledSubscription[]> {
-  const running = await transaction
-    .selectFrom('subscriptions')
-    .select(['id', 'customerId'])
-    .where('organizationId', '=', organizationId)
-    .where('customerId', 'in', customerIds)
-    .where('currentPeriodStart', 'is not', null)
-    .execute()
+  const running = await runPrepared<{ id: string; customerId: number }>(transaction, RUNNING, [
+    organizationId,
+    customerIds,
+  ])
   return await listBilledSubscriptions(transaction, organizationId, running)
 }
+
+const RUNNING = prepared(
+  `select id, customer_id from subscriptions
+   where organization_id = $1 and customer_id = any ($2::integer[]) and current_period_start is not null`,
+)
 
 async function selectBilled(
   transaction: OrganizationTransaction,

@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import type { OrganizationTransaction } from '../connection.ts'
 import { list } from '../list.ts'
+import { prepared } from '../prepared-statements.ts'
+import { runPrepared } from '../run-prepared.ts'
 import type { TouchedCustomer } from '../usage/touched-customers.ts'
 
 /**
@@ -17,28 +19,35 @@ export async function reopenPeriods(
     earliestAt === null ? [] : [{ customerId, earliestAt }],
   )
   if (since.length === 0) return
-  await sql`
-    insert into reopened_periods (customer_id, invoice_id, organization_id, subscription_id, reopened_at, awaits_invoice)
-    select invoice.customer_id, invoice.id, ${organizationId}, invoice.subscription_id, ${reopenedAt.toString()}::timestamptz,
-      subscription.next_billing_at is not null and coalesce(plan.late_usage, organization.late_usage) <> 'note'
-    from unnest(${list(since.map(({ customerId }) => customerId))}::integer[],
-                ${list(since.map(({ earliestAt }) => earliestAt.toString()))}::timestamptz[]) as touched (customer_id, earliest_at)
-    join subscriptions subscription on subscription.customer_id = touched.customer_id
-      and subscription.organization_id = ${organizationId}
-      -- Usage of the running period, as nearly all is, has changed no other.
-      and (subscription.current_period_start is null or subscription.current_period_start > touched.earliest_at)
-    join invoices invoice on invoice.subscription_id = subscription.id and invoice.kind = 'subscription_cycle'
-      and invoice.holds_claim and invoice.period_end > touched.earliest_at
-    join plan_versions version on version.id = subscription.plan_version_id
-    join plans plan on plan.id = version.plan_id
-    join organizations organization on organization.organization_id = subscription.organization_id
-    where exists (select from price_components component
-      where component.plan_version_id = subscription.plan_version_id and component.kind = 'usage')
-    order by invoice.customer_id, invoice.id
-    -- Whoever bills the subscription for the last time, or changes the policy, finds these marks or is seen here.
-    for share of subscription, plan, organization
-    on conflict do nothing`.execute(transaction)
+  await runPrepared(transaction, REOPEN, [
+    organizationId,
+    since.map(({ customerId }) => customerId),
+    since.map(({ earliestAt }) => earliestAt.toString()),
+    reopenedAt.toString(),
+  ])
 }
+
+// The lists come from selects, so that a plan that knows their values is no better than one that does not, and is not made.
+const REOPEN = prepared(
+  `insert into reopened_periods (customer_id, invoice_id, organization_id, subscription_id, reopened_at, awaits_invoice)
+   select invoice.customer_id, invoice.id, $1, invoice.subscription_id, $4::timestamptz,
+     subscription.next_billing_at is not null and coalesce(plan.late_usage, organization.late_usage) <> 'note'
+   from unnest((select $2::integer[]), (select $3::timestamptz[])) as touched (customer_id, earliest_at)
+   join subscriptions subscription on subscription.customer_id = touched.customer_id and subscription.organization_id = $1
+     -- Usage of the running period, as nearly all is, has changed no other.
+     and (subscription.current_period_start is null or subscription.current_period_start > touched.earliest_at)
+   join invoices invoice on invoice.subscription_id = subscription.id and invoice.kind = 'subscription_cycle'
+     and invoice.holds_claim and invoice.period_end > touched.earliest_at
+   join plan_versions version on version.id = subscription.plan_version_id
+   join plans plan on plan.id = version.plan_id
+   join organizations organization on organization.organization_id = subscription.organization_id
+   where exists (select from price_components component
+     where component.plan_version_id = subscription.plan_version_id and component.kind = 'usage')
+   order by invoice.customer_id, invoice.id
+   -- Whoever bills the subscription for the last time, or changes the policy, finds these marks or is seen here.
+   for share of subscription, plan, organization
+   on conflict do nothing`,
+)
 
 /** The same for customers whose mark of changed usage nobody has taken yet; the mark stays. */
 export async function reopenPeriodsOfTouched(

@@ -1,4 +1,6 @@
 import type { Connection, OrganizationTransaction } from '../connection.ts'
+import { prepared } from '../prepared-statements.ts'
+import { runPrepared } from '../run-prepared.ts'
 
 /** Customers whose usage changed since it was priced, longest first, over all organizations, a group per organization. */
 export async function listTouchedCustomers(
@@ -32,24 +34,19 @@ export async function takeTouchedCustomers(
   transaction: OrganizationTransaction,
   organizationId: number,
   customerIds: readonly number[],
-): Promise<TouchedCustomer[]> {
-  const locked = await transaction
-    .selectFrom('touchedCustomers')
-    .select(['customerId', 'earliestAt'])
-    .where('organizationId', '=', organizationId)
-    .where('customerId', 'in', customerIds)
-    .orderBy('customerId')
-    .forUpdate()
-    .execute()
+): Promise<readonly TouchedCustomer[]> {
+  const locked = await runPrepared<TouchedCustomer>(transaction, LOCK_MARKS, [organizationId, customerIds])
   if (locked.length === 0) return []
-  await transaction
-    .deleteFrom('touchedCustomers')
-    .where('organizationId', '=', organizationId)
-    .where(
-      'customerId',
-      'in',
-      locked.map(({ customerId }) => customerId),
-    )
-    .execute()
+  await runPrepared(transaction, DELETE_MARKS, [organizationId, locked.map(({ customerId }) => customerId)])
   return locked
 }
+
+const LOCK_MARKS = prepared(
+  `select customer_id, earliest_at from touched_customers
+   where organization_id = $1 and customer_id = any ($2::integer[])
+   order by customer_id for update`,
+)
+
+const DELETE_MARKS = prepared(
+  `delete from touched_customers where organization_id = $1 and customer_id = any ($2::integer[])`,
+)
