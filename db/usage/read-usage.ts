@@ -1,3 +1,4 @@
+import { assert } from '../../shared/errors.ts'
 import {
   bucketOf,
   cutIntoBuckets,
@@ -11,6 +12,7 @@ import { microsOfInstant } from '../../shared/metering/timestamp.ts'
 import { NO_USAGE, type UsagePart } from '../../shared/metering/usage-part.ts'
 import { decimal, type Exact } from '../../shared/money/decimal.ts'
 import type { OrganizationTransaction } from '../connection.ts'
+import { plainArray } from '../plain-array.ts'
 import { prepared } from '../prepared-statements.ts'
 import { runPrepared } from '../run-prepared.ts'
 import { findWholeEdges } from './find-whole-edges.ts'
@@ -119,18 +121,22 @@ async function readRollups(
   ranges: readonly BucketRangeOf[],
 ): Promise<{ readonly piece: number; readonly slice: UsageSlice }[]> {
   if (ranges.length === 0) return []
-  const asked = ranges.map((range) => questions[range.position])
+  const asked = ranges.map(({ position }) => {
+    const question = questions[position]
+    assert(question !== undefined, 'a range belongs to no question')
+    return question
+  })
   const rows = await runPrepared<RollupRow>(transaction, ROLLUPS, [
     organizationId,
-    ranges.map((range) => range.position),
-    ranges.map((range) => range.piece),
-    asked.map((question) => question?.customerId),
-    asked.map((question) => question?.metric.id),
-    asked.map((question) => question?.metric.generation),
-    asked.map((question) => question?.externalSubscriptionId),
-    ranges.map((range) => range.level),
-    ranges.map((range) => range.from),
-    ranges.map((range) => range.to),
+    plainArray(ranges.map((range) => range.position)),
+    plainArray(ranges.map((range) => range.piece)),
+    plainArray(asked.map((question) => question.customerId)),
+    plainArray(asked.map((question) => question.metric.id)),
+    plainArray(asked.map((question) => question.metric.generation)),
+    asked.map((question) => question.externalSubscriptionId),
+    plainArray(ranges.map((range) => range.level)),
+    plainArray(ranges.map((range) => range.from)),
+    plainArray(ranges.map((range) => range.to)),
   ])
   return rows.flatMap((row) => sliceOfRow(row, questions[row.position]).map((slice) => ({ piece: row.piece, slice })))
 }
