@@ -8,6 +8,8 @@ export interface IndexedSeries extends SeriesIdentity {
   seriesId: string | undefined
 }
 
+const noSeries = () => new Map<string, IndexedSeries>()
+
 type SeriesOfCustomers = Map<number, Map<string, IndexedSeries>>
 
 /** Tells series apart; the common case takes three look-ups and one short text. */
@@ -24,7 +26,7 @@ export class SeriesIndex {
 
   of(stored: CountableEvent, metric: CountedMetric): IndexedSeries {
     const { customerId, event } = stored
-    const series = this.#ofCustomers(metric).getOrInsertComputed(customerId, () => new Map<string, IndexedSeries>())
+    const series = this.#ofCustomers(metric).getOrInsertComputed(customerId, noSeries)
     const { externalSubscriptionId } = event
     const dimensions = dimensionsText(event, metric)
     const text = externalSubscriptionId === null ? dimensions : `${dimensions}=${externalSubscriptionId}`

@@ -76,8 +76,8 @@ export function countEvent(event: CountedFields, metricsOfCode: readonly Counted
       unusable: [{ metricId: null, reason: 'metric_not_found', details: { code: event.code } }],
     }
   }
-  let contributions: CountedEvent['contributions'] = []
-  let unusable: CountedEvent['unusable'] = []
+  let contributions: CountedEvent['contributions'] = NONE
+  let unusable: CountedEvent['unusable'] = NONE
   for (const metric of metricsOfCode) {
     const contribution = contributionOf(event, metric)
     if ('value' in contribution) contributions = withOne(contributions, { metric, value: contribution.value })
@@ -85,6 +85,8 @@ export function countEvent(event: CountedFields, metricsOfCode: readonly Counted
   }
   return { contributions, unusable }
 }
+
+const NONE: readonly never[] = []
 
 // Nearly always there is one, and a list that grows from nothing makes room for seventeen.
 function withOne<Item>(list: readonly Item[], item: Item): readonly Item[] {

@@ -55,19 +55,24 @@ function keysOfCustomers(events: KeyedEvents): Float64Array[] {
 
 function separate(events: KeyedEvents, keyed: Float64Array, to: Separated): void {
   for (let start = 0, end = 0; start < keyed.length; start = end) {
-    const prefix = Math.floor((keyed[start] as number) / PLACES)
-    const placeAt = (index: number) => (keyed[index] as number) - prefix * PLACES
-    const nextKeyed = (prefix + 1) * PLACES
+    const nextKeyed = (prefixAt(keyed, start) + 1) * PLACES
     for (end = start + 1; end < keyed.length && (keyed[end] as number) < nextKeyed; ) end += 1
     // Hardly ever do keys of a customer begin with the same bits, unless they are the same.
-    if (end - start === 1) to.first.push(placeAt(start))
-    else
-      separateAlike(
-        events,
-        Array.from({ length: end - start }, (_, index) => placeAt(start + index)),
-        to,
-      )
+    if (end - start === 1) to.first.push(placeAt(keyed, start))
+    else {
+      const alike = Array.from(keyed.subarray(start, end), (_, index) => placeAt(keyed, start + index))
+      separateAlike(events, alike, to)
+    }
   }
+}
+
+function prefixAt(keyed: Float64Array, index: number): number {
+  return Math.floor((keyed[index] as number) / PLACES)
+}
+
+// As an integer of 32 bits, which is kept without an object of its own.
+function placeAt(keyed: Float64Array, index: number): number {
+  return ((keyed[index] as number) - prefixAt(keyed, index) * PLACES) | 0
 }
 
 // Sorting keeps the order of equals, so the first of each identity is the first that arrived.
