@@ -190,7 +190,7 @@ export class IngestBuffer {
 
   async #send(organizationId: number, lane: Lane, group: Group): Promise<void> {
     try {
-      const events = await packUsage(group.lists)
+      const events = packUsage(group.lists)
       const receivedAt = isoOfMicros(group.receipt.micros)
       await this.#addJob({ organizationId, receivedAt, count: group.count, events })
       this.#settle(group)

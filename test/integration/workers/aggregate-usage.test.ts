@@ -42,7 +42,7 @@ async function packed(events: readonly UsageEvent[]): Promise<Payload<'aggregate
     organizationId,
     receivedAt: RECEIVED_AT,
     count: events.length,
-    events: await packUsage([eventRecords(events)]),
+    events: packUsage([eventRecords(events)]),
   }
 }
 
