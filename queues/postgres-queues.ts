@@ -21,12 +21,9 @@ export const createLastingBackend: BackendFactory = (...parameters) => {
  * Its commands are prepared, because they are the same few all day, and parsing one takes as long as many take to run.
  */
 export function poolOfQueues(pool: Pool): PostgresConnectionOptions {
-  const names = new Map<string, string>()
   const query = async (text: string, values: unknown[]) => {
-    if (!names.has(text) && names.size < MOST_PREPARED) names.set(text, `queues_${names.size}`)
-    const name = names.get(text)
     try {
-      return await pool.query(name === undefined ? { text, values } : { name, text, values })
+      return await runCommand(pool, text, values)
     } catch (error) {
       throw asRefused(error)
     }
@@ -41,8 +38,23 @@ export function poolOfQueues(pool: Pool): PostgresConnectionOptions {
   }) as unknown as PostgresConnectionOptions
 }
 
+const names = new Map<string, string>()
 // More than BullMQ has commands: what it should ever put together by itself is not kept without an end.
 const MOST_PREPARED = 200
+const FEATURE_NOT_SUPPORTED = '0A000'
+
+async function runCommand(pool: Pool, text: string, values: unknown[]) {
+  if (!names.has(text) && names.size < MOST_PREPARED) names.set(text, `queues_${names.size}`)
+  const name = names.get(text)
+  if (name === undefined) return await pool.query(text, values)
+  try {
+    return await pool.query({ name, text, values })
+  } catch (error) {
+    // So Postgres refuses a plan, before anything is done, whose columns are others since a newer BullMQ has migrated.
+    if ((error as { code?: string }).code !== FEATURE_NOT_SUPPORTED) throw error
+    return await pool.query(text, values)
+  }
+}
 
 interface RememberedStart {
   readyPromise: Promise<void> | undefined

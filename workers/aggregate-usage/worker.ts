@@ -46,12 +46,9 @@ export async function aggregatePacked(
   return unpacked.map((result) => (result.status === 'rejected' ? result : (outcomes.shift() as Outcome)))
 }
 
-async function unpack(packed: PackedBatch): Promise<UsageBatch> {
-  const { receivedAt, count, events } = packed
+async function unpack({ receivedAt, count, events }: PackedBatch): Promise<UsageBatch> {
   try {
     const records = EventRecords.read(unpackUsage(events), count)
-    // The job would keep it until the transaction has ended; should it run again, it comes from the queue again.
-    packed.events = ''
     return { records, receivedMicros: requireReceivedMicros(receivedAt) }
   } catch (cause) {
     throw new Error('the payload cannot be unpacked', { cause })

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Pool } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -71,11 +72,12 @@ test('what is said only to read cannot write', async () => {
 })
 
 test('what writes is there for others once it is answered, and gone when it throws', async () => {
-  await addCustomer(one, 'written')
   const another = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_app', max: 1, name: 'test' })
-  const seen = await withOrganization(createConnection(another), one.organizationId, customers)
+  const beside = createConnection(another)
+  expect(await withOrganization(beside, one.organizationId, customers)).not.toContain('written')
+  await addCustomer(one, 'written')
+  expect(await withOrganization(beside, one.organizationId, customers)).toContain('written')
   await another.end()
-  expect(seen).toContain('written')
   const failed = withOrganization(connection, one.organizationId, async (transaction) => {
     await transaction
       .insertInto('customers')
@@ -87,21 +89,56 @@ test('what writes is there for others once it is answered, and gone when it thro
   expect(await readCustomers(one)).not.toContain('gone')
 })
 
-test('what a transaction could not begin with is what its first statement throws', async () => {
-  const stranger = createPool({
+// No text that Postgres takes, so that naming the organization fails.
+const UNNAMEABLE = '\0' as unknown as number
+
+test('what a transaction could not begin with is what its first statement throws, however late that comes', async () => {
+  const failed = withOrganization(connection, UNNAMEABLE, async (transaction) => {
+    await pause(20)
+    return await customers(transaction)
+  })
+  await expect(failed).rejects.toThrow('invalid byte sequence')
+  expect(await readCustomers(one)).toContain(`of-${one.organizationId}`)
+})
+
+test('of a transaction that could not begin nothing is written, whatever its work makes of that', async () => {
+  const { organizationId } = one
+  const stubborn = withOrganization(connection, UNNAMEABLE, async (transaction) => {
+    const insert = () =>
+      transaction.insertInto('customers').values({ organizationId, externalId: 'stubborn' }).execute()
+    for (let time = 0; time < 3; time += 1) await insert().catch(() => undefined)
+  })
+  await expect(stubborn).rejects.toThrow('invalid byte sequence')
+  expect(await readCustomers(one)).not.toContain('stubborn')
+})
+
+test('work that throws before it asks for anything is answered with what it threw', async () => {
+  const failed = withOrganization(connection, UNNAMEABLE, () => Promise.reject(new Error('of its own')))
+  await expect(failed).rejects.toThrow('of its own')
+  expect(await readCustomers(one)).toContain(`of-${one.organizationId}`)
+})
+
+test('what writes is answered with an error when its connection is cut before it is committed', async () => {
+  const { organizationId } = one
+  const cut = withOrganization(connection, organizationId, async (transaction) => {
+    await transaction.insertInto('customers').values({ organizationId, externalId: 'uncommitted' }).execute()
+    await terminate(await processId(transaction))
+  })
+  await expect(cut).rejects.toThrow(/terminat/)
+  expect(await readCustomers(one)).not.toContain('uncommitted')
+})
+
+test('a pool ends behind readings that have been answered', async () => {
+  const ending = createPool({
     url: api.config.databaseUrl,
     role: 'tabkeeper_app',
     max: 1,
     name: 'test',
     pipeline: true,
   })
-  try {
-    // No integer, so that the row policies cannot read it.
-    const failed = withOrganization(createConnection(stranger), Number.NaN, customers, { onlyReads: true })
-    await expect(failed).rejects.toThrow('invalid input syntax for type')
-  } finally {
-    await stranger.end()
-  }
+  const seen = await withOrganization(createConnection(ending), one.organizationId, customers, { onlyReads: true })
+  await ending.end()
+  expect(seen).toContain(`of-${one.organizationId}`)
 })
 
 test('a connection that is cut while its transaction does other things fails the next statement, and no more', async () => {
@@ -134,7 +171,7 @@ async function terminate(pid: number): Promise<void> {
   try {
     await owner.query('reset role')
     await owner.query('select pg_terminate_backend($1, 5000)', [pid])
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await pause(50)
   } finally {
     await owner.end()
   }

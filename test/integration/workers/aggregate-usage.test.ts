@@ -10,6 +10,7 @@ import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
 import { aggregateEvents } from '../../../workers/aggregate-usage/aggregate-events.ts'
 import { BatchMerger } from '../../../workers/aggregate-usage/batch-merger.ts'
 import { aggregatePacked } from '../../../workers/aggregate-usage/worker.ts'
+import { outlastOutage } from '../../../workers/outlast-outage.ts'
 import {
   createMeteringFixture,
   insertMetric,
@@ -220,6 +221,25 @@ describe('an event that cannot be counted', () => {
       'p-13: processing_failed',
     ])
   })
+})
+
+test('jobs that met a database that was away are counted when they are tried again as they were', async () => {
+  await insertMetric(fixture, { code: 'outage', aggregation: 'count' })
+  await registerCustomer('outage')
+  const events = [1, 2, 3].map((number) =>
+    usageEvent({ externalCustomerId: 'outage', code: 'outage', transactionId: `o-${number}` }),
+  )
+  const job = await packed(events)
+  const away = createPool({ url: 'postgres://nobody@127.0.0.1:1/none', role: 'tabkeeper_worker', max: 1, name: 'test' })
+  const pools = [away, fixture.pool]
+  let outages = 0
+  const outcomes = await outlastOutage(
+    () => aggregatePacked(pools.shift() ?? fixture.pool, pino({ level: 'silent' }), [job]),
+    { signal: new AbortController().signal, onOutage: () => (outages += 1) },
+  )
+  await away.end()
+  expect([outages, outcomes.map(({ status }) => status)]).toEqual([1, ['fulfilled']])
+  expect(await rollupSums(fixture, 0)).toMatchObject({ 'outage/outage': '3×3' })
 })
 
 test('duplicating, reordering and cutting events into other batches never changes what is counted', async () => {
