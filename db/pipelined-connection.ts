@@ -68,9 +68,11 @@ export class PipelinedConnection {
 
   #sendAhead(text: string, values: readonly unknown[]): unknown {
     const answer = this.#send(text, values)
-    this.#ahead.push(answer)
+    const ahead = this.#ahead
+    ahead.push(answer)
     answer.catch((error: unknown) => {
-      this.#failure ??= { error }
+      // Unless another transaction has begun meanwhile.
+      if (this.#ahead === ahead) this.#failure ??= { error }
     })
     return BEGUN
   }

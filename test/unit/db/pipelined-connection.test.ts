@@ -126,3 +126,17 @@ test('a reading that may have stayed open takes its connection with it', async (
   connection.release(false)
   expect(released).toEqual([false, true])
 })
+
+test('what a reading that asked for nothing could not begin with is no matter of the next transaction', async () => {
+  const { connection, answer, fail } = connect()
+  await begin(connection, 'start transaction read only')
+  await connection.query('commit')
+  await begin(connection)
+  answer(0)
+  fail(1, 'it did not begin')
+  answer(2)
+  await new Promise(setImmediate)
+  const next = connection.query('select 1')
+  for (const place of [3, 4, 5]) answer(place)
+  expect(await stateOf(next)).toBe('answered')
+})
