@@ -71,8 +71,8 @@ export function withOrganization<Result>(
   work: (transaction: OrganizationTransaction) => Promise<Result>,
   { onlyReads = false }: { readonly onlyReads?: boolean } = {},
 ): Promise<Result> {
-  const transaction = connection.transaction()
-  return (onlyReads ? transaction.setAccessMode('read only') : transaction).execute(async (transaction) => {
+  const builder = onlyReads ? connection.transaction().setAccessMode('read only') : connection.transaction()
+  return builder.execute(async (transaction) => {
     await transaction.executeQuery(CompiledQuery.raw(AS_ORGANIZATION, [String(organizationId)]))
     return await work(transaction)
   })

@@ -55,24 +55,21 @@ function keysOfCustomers(events: KeyedEvents): Float64Array[] {
 
 function separate(events: KeyedEvents, keyed: Float64Array, to: Separated): void {
   for (let start = 0, end = 0; start < keyed.length; start = end) {
-    const nextKeyed = (prefixAt(keyed, start) + 1) * PLACES
+    const nextKeyed = (prefixOf(keyed[start] as number) + 1) * PLACES
     for (end = start + 1; end < keyed.length && (keyed[end] as number) < nextKeyed; ) end += 1
     // Hardly ever do keys of a customer begin with the same bits, unless they are the same.
-    if (end - start === 1) to.first.push(placeAt(keyed, start))
-    else {
-      const alike = Array.from(keyed.subarray(start, end), (_, index) => placeAt(keyed, start + index))
-      separateAlike(events, alike, to)
-    }
+    if (end - start === 1) to.first.push(placeOf(keyed[start] as number))
+    else separateAlike(events, Array.from(keyed.subarray(start, end), placeOf), to)
   }
 }
 
-function prefixAt(keyed: Float64Array, index: number): number {
-  return Math.floor((keyed[index] as number) / PLACES)
+function prefixOf(keyed: number): number {
+  return Math.floor(keyed / PLACES)
 }
 
 // As an integer of 32 bits, which is kept without an object of its own.
-function placeAt(keyed: Float64Array, index: number): number {
-  return ((keyed[index] as number) - prefixAt(keyed, index) * PLACES) | 0
+function placeOf(keyed: number): number {
+  return (keyed - prefixOf(keyed) * PLACES) | 0
 }
 
 // Sorting keeps the order of equals, so the first of each identity is the first that arrived.

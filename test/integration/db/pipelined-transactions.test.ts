@@ -1,35 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
-import type { Pool } from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import {
-  type Connection,
-  createConnection,
-  createPool,
-  type OrganizationTransaction,
-  withOrganization,
-} from '../../../db/connection.ts'
-import { type ApiClient, startApi, type TestApi } from '../../support/api.ts'
+import { afterAll, expect, test } from 'vitest'
+import { createConnection, type OrganizationTransaction, withOrganization } from '../../../db/connection.ts'
+import type { ApiClient } from '../../support/api.ts'
+import { openTwoOrganizations } from '../../support/two-organizations.ts'
 
-let api: TestApi
-let one: ApiClient
-let other: ApiClient
-let pool: Pool
-let connection: Connection
+const PIPELINED = { role: 'tabkeeper_app', pipeline: true } as const
 
-beforeAll(async () => {
-  api = await startApi()
-  one = await api.client({ name: 'One' })
-  other = await api.client({ name: 'Other' })
-  for (const client of [one, other]) await client.post('/customers', { external_id: `of-${client.organizationId}` })
-  // One connection, so that each transaction meets what the one before it left behind.
-  pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_app', max: 1, name: 'test', pipeline: true })
-  connection = createConnection(pool)
-})
-afterAll(async () => {
-  await pool.end()
-  await api.stop()
-})
+const { one, other, pool, connection, openPool, stop } = await openTwoOrganizations(PIPELINED)
+afterAll(stop)
+for (const client of [one, other]) await client.post('/customers', { external_id: `of-${client.organizationId}` })
 
 async function customers(transaction: OrganizationTransaction): Promise<string[]> {
   const rows = await transaction.selectFrom('customers').select('externalId').orderBy('externalId').execute()
@@ -40,13 +20,8 @@ function readCustomers({ organizationId }: ApiClient): Promise<string[]> {
   return withOrganization(connection, organizationId, customers, { onlyReads: true })
 }
 
-function addCustomer({ organizationId }: ApiClient, externalId: string, { onlyReads = false } = {}) {
-  return withOrganization(
-    connection,
-    organizationId,
-    (transaction) => transaction.insertInto('customers').values({ organizationId, externalId }).execute(),
-    { onlyReads },
-  )
+async function insert(transaction: OrganizationTransaction, externalId: string): Promise<void> {
+  await transaction.insertInto('customers').values({ organizationId: one.organizationId, externalId }).execute()
 }
 
 async function processId(transaction: OrganizationTransaction): Promise<number> {
@@ -67,22 +42,25 @@ test('outside a transaction nothing of an organization is left on the connection
 })
 
 test('what is said only to read cannot write', async () => {
-  await expect(addCustomer(one, 'written-by-a-reader', { onlyReads: true })).rejects.toThrow('read-only transaction')
+  const written = withOrganization(
+    connection,
+    one.organizationId,
+    (transaction) => insert(transaction, 'written-by-a-reader'),
+    { onlyReads: true },
+  )
+  await expect(written).rejects.toThrow('read-only transaction')
   expect(await readCustomers(one)).not.toContain('written-by-a-reader')
 })
 
 test('what writes is there for others once it is answered, and gone when it throws', async () => {
-  const another = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_app', max: 1, name: 'test' })
+  const another = openPool({ role: 'tabkeeper_app' })
   const beside = createConnection(another)
   expect(await withOrganization(beside, one.organizationId, customers)).not.toContain('written')
-  await addCustomer(one, 'written')
+  await withOrganization(connection, one.organizationId, (transaction) => insert(transaction, 'written'))
   expect(await withOrganization(beside, one.organizationId, customers)).toContain('written')
   await another.end()
   const failed = withOrganization(connection, one.organizationId, async (transaction) => {
-    await transaction
-      .insertInto('customers')
-      .values({ organizationId: one.organizationId, externalId: 'gone' })
-      .execute()
+    await insert(transaction, 'gone')
     throw new Error('after the insert')
   })
   await expect(failed).rejects.toThrow('after the insert')
@@ -102,11 +80,8 @@ test('what a transaction could not begin with is what its first statement throws
 })
 
 test('of a transaction that could not begin nothing is written, whatever its work makes of that', async () => {
-  const { organizationId } = one
   const stubborn = withOrganization(connection, UNNAMEABLE, async (transaction) => {
-    const insert = () =>
-      transaction.insertInto('customers').values({ organizationId, externalId: 'stubborn' }).execute()
-    for (let time = 0; time < 3; time += 1) await insert().catch(() => undefined)
+    for (let time = 0; time < 3; time += 1) await insert(transaction, 'stubborn').catch(() => undefined)
   })
   await expect(stubborn).rejects.toThrow('invalid byte sequence')
   expect(await readCustomers(one)).not.toContain('stubborn')
@@ -119,9 +94,8 @@ test('work that throws before it asks for anything is answered with what it thre
 })
 
 test('what writes is answered with an error when its connection is cut before it is committed', async () => {
-  const { organizationId } = one
-  const cut = withOrganization(connection, organizationId, async (transaction) => {
-    await transaction.insertInto('customers').values({ organizationId, externalId: 'uncommitted' }).execute()
+  const cut = withOrganization(connection, one.organizationId, async (transaction) => {
+    await insert(transaction, 'uncommitted')
     await terminate(await processId(transaction))
   })
   await expect(cut).rejects.toThrow(/terminat/)
@@ -129,13 +103,7 @@ test('what writes is answered with an error when its connection is cut before it
 })
 
 test('a pool ends behind readings that have been answered', async () => {
-  const ending = createPool({
-    url: api.config.databaseUrl,
-    role: 'tabkeeper_app',
-    max: 1,
-    name: 'test',
-    pipeline: true,
-  })
+  const ending = openPool(PIPELINED)
   const seen = await withOrganization(createConnection(ending), one.organizationId, customers, { onlyReads: true })
   await ending.end()
   expect(seen).toContain(`of-${one.organizationId}`)
@@ -167,7 +135,7 @@ test('a connection that is cut right after it began, before anything was asked, 
 
 /** Ends the server's process, and waits until its client must have heard. */
 async function terminate(pid: number): Promise<void> {
-  const owner = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 1, name: 'test' })
+  const owner = openPool({ role: 'tabkeeper_worker' })
   try {
     await owner.query('reset role')
     await owner.query('select pg_terminate_backend($1, 5000)', [pid])

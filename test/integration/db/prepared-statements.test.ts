@@ -1,29 +1,14 @@
-import { Client, type Pool } from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Connection, createConnection, createPool, withOrganization } from '../../../db/connection.ts'
+import { Client } from 'pg'
+import { afterAll, expect, test } from 'vitest'
+import { withOrganization } from '../../../db/connection.ts'
 import { rateCurrentUsage } from '../../../db/subscriptions/current-usage.ts'
 import { requireSubscription } from '../../../db/subscriptions/require-subscription.ts'
 import { listSubscriptions } from '../../../db/subscriptions/subscriptions.ts'
-import { type ApiClient, startApi, type TestApi } from '../../support/api.ts'
+import type { ApiClient } from '../../support/api.ts'
+import { openTwoOrganizations } from '../../support/two-organizations.ts'
 
-let api: TestApi
-let one: ApiClient
-let other: ApiClient
-let pool: Pool
-let connection: Connection
-
-beforeAll(async () => {
-  api = await startApi()
-  one = await api.client({ name: 'One' })
-  other = await api.client({ name: 'Other' })
-  // One connection, so that everybody meets the statements of the others.
-  pool = createPool({ url: api.config.databaseUrl, role: 'tabkeeper_worker', max: 1, name: 'test' })
-  connection = createConnection(pool)
-})
-afterAll(async () => {
-  await pool.end()
-  await api.stop()
-})
+const { api, one, other, pool, connection, stop } = await openTwoOrganizations({ role: 'tabkeeper_worker' })
+afterAll(stop)
 
 async function subscribe(client: ApiClient, externalId: string): Promise<string> {
   const metric = await client.post('/billable_metrics', { code: 'm', name: 'M', aggregation: 'count' })

@@ -37,7 +37,7 @@ async function aggregate(events: readonly UsageEvent[]): Promise<void> {
   )
 }
 
-async function packed(events: readonly UsageEvent[]): Promise<Payload<'aggregate-usage'>> {
+function packed(events: readonly UsageEvent[]): Payload<'aggregate-usage'> {
   const { organizationId } = fixture
   return {
     organizationId,
@@ -210,8 +210,8 @@ describe('an event that cannot be counted', () => {
       (packed) => aggregatePacked(fixture.pool, pino({ level: 'silent' }), packed),
       3,
     )
-    const [first, second] = await Promise.all([events.slice(0, 8), events.slice(8)].map(packed))
-    const corrupt = { ...(await packed([])), count: 1, events: 'not what was packed' }
+    const [first, second] = [events.slice(0, 8), events.slice(8)].map(packed)
+    const corrupt = { ...packed([]), count: 1, events: 'not what was packed' }
     const outcomes = await Promise.allSettled(
       [first, corrupt, second].map((batch) => merger.submit(batch as Payload<'aggregate-usage'>)),
     )
@@ -229,7 +229,7 @@ test('jobs that met a database that was away are counted when they are tried aga
   const events = [1, 2, 3].map((number) =>
     usageEvent({ externalCustomerId: 'outage', code: 'outage', transactionId: `o-${number}` }),
   )
-  const job = await packed(events)
+  const job = packed(events)
   const away = createPool({ url: 'postgres://nobody@127.0.0.1:1/none', role: 'tabkeeper_worker', max: 1, name: 'test' })
   const pools = [away, fixture.pool]
   let outages = 0
