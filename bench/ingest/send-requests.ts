@@ -39,7 +39,8 @@ export async function sendPaced(
     const under = new Set<Promise<void>>()
     for (const request of requests) {
       const sentFor = dueAt
-      if (sentFor > performance.now()) await pause(sentFor - performance.now())
+      const earlyMs = sentFor - performance.now()
+      if (earlyMs > 0) await pause(earlyMs)
       const sent = send(request).then(() => {
         latenciesMs.push(performance.now() - sentFor)
         under.delete(sent)
