@@ -1,8 +1,9 @@
-import { UnrecoverableError, type Worker } from 'bullmq'
+import { UnrecoverableError } from 'bullmq'
 import { Value } from 'typebox/value'
 import { type Payload, partitionNames, QUEUES, type QueueName } from '../queues/contracts.ts'
 import { AppError } from '../shared/errors.ts'
 import type { WorkerContext } from './context.ts'
+import { atMostEverySecond, logQueueErrors } from './log-queue-errors.ts'
 import { outlastOutage } from './outlast-outage.ts'
 import type { WorkerDefinition } from './worker-definition.ts'
 
@@ -19,23 +20,31 @@ export async function runWorker<Name extends QueueName>(
   const stopping = new AbortController()
   const logOutage = atMostEverySecond((error: Error) => log.warn({ err: error.message }, 'database unavailable'))
   const workers = partitionNames(definition.queue).map((name) => {
+    const running = new Set<string>()
     const worker = context.backend.createWorker(
       name,
       async (job) => {
-        const started = performance.now()
-        const payload = parsePayload(definition.queue, job.data)
-        const outcome = await refuseRetryOfFinal(() =>
-          outlastOutage(() => process(payload), { signal: stopping.signal, onOutage: logOutage }),
-        )
-        const durationMs = Math.round(performance.now() - started)
-        log[isQuiet(outcome) ? 'debug' : 'info']({ job: job.id, durationMs, ...outcome }, 'job done')
+        const id = job.id as string
+        running.add(id)
+        try {
+          const started = performance.now()
+          const payload = parsePayload(definition.queue, job.data)
+          const outcome = await refuseRetryOfFinal(() =>
+            outlastOutage(() => process(payload), { signal: stopping.signal, onOutage: logOutage }),
+          )
+          const durationMs = Math.round(performance.now() - started)
+          log[isQuiet(outcome) ? 'debug' : 'info']({ job: id, durationMs, ...outcome }, 'job done')
+        } finally {
+          running.delete(id)
+        }
       },
       { concurrency: definition.concurrency },
     )
     worker.on('failed', (job, error) => {
       log.error({ job: job?.id, attempt: job?.attemptsMade, err: error }, 'job failed')
     })
-    return logErrors(worker, log)
+    logQueueErrors(worker, log, (id) => running.has(id))
+    return worker
   })
   return async () => {
     stopping.abort()
@@ -65,22 +74,4 @@ async function refuseRetryOfFinal<Result>(work: () => Promise<Result>): Promise<
 // A look that found nothing to do is not worth a line.
 function isQuiet(outcome: Readonly<Record<string, unknown>>): boolean {
   return Object.values(outcome).every((value) => value === 0)
-}
-
-// BullMQ repeats an error event for every failed poll while the broker is away.
-function logErrors(worker: Worker, log: WorkerContext['log']): Worker {
-  return worker.on(
-    'error',
-    atMostEverySecond((error: Error) => log.warn({ err: error.message }, 'queue unavailable')),
-  )
-}
-
-// What is away stays away for a while, and one line a second tells as much as one per try.
-function atMostEverySecond(report: (error: Error) => void): (error: Error) => void {
-  let lastReportedAt = 0
-  return (error) => {
-    if (Date.now() - lastReportedAt < 1000) return
-    lastReportedAt = Date.now()
-    report(error)
-  }
 }
