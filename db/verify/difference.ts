@@ -8,6 +8,8 @@ export type Check =
   | 'ledger_postings'
   | 'invoice_totals'
   | 'invoice_numbers'
+  | 'credit_note_totals'
+  | 'credit_note_numbers'
   | 'archives'
 
 /** Something that is stored otherwise than what it is derived from says. */

@@ -4,6 +4,7 @@ import type { Connection } from '../connection.ts'
 import { inSnapshot } from '../snapshot.ts'
 import { statementsOf } from '../statements.ts'
 import type { ReadArchive } from './archived-events.ts'
+import { checkDocuments } from './check-documents.ts'
 import { checkEventKeys } from './check-event-keys.ts'
 import { checkLedger } from './check-ledger.ts'
 import { checkRollups } from './check-rollups.ts'
@@ -42,6 +43,7 @@ export async function verifyOrganization(
     const eventKeys = await checkEventKeys(client, selection, { archived, log })
     const runningSubscriptions = await checkRunningCharges(transaction, selection, log)
     await checkLedger(client, selection, log)
+    await checkDocuments(client, selection, log)
     return { ...checked, eventKeys, runningSubscriptions }
   })
 }

@@ -281,7 +281,25 @@ describe('money that is not what it is made of is named', () => {
   let owner: Pool
 
   beforeAll(async () => {
+    await fixture.plan({ code: 'volume', lateUsage: 'note' }, [
+      {
+        chargeModel: 'volume',
+        properties: {
+          volume_ranges: [
+            { from_value: 0, to_value: 100, per_unit_amount: '1', flat_amount: '0' },
+            { from_value: 100, to_value: null, per_unit_amount: '0.1', flat_amount: '0' },
+          ],
+        },
+      },
+    ])
+    await fixture.customer('initech')
+    await fixture.subscribe({ externalCustomerId: 'initech', planCode: 'volume', externalId: 'initech-volume' })
+    await fixture.use('initech', 90, '2026-03-21T00:00:00Z')
     await fixture.advanceTo('2026-04-03T00:00:00Z')
+    // All of March is cheaper now, so what was billed too much is given back.
+    await fixture.use('initech', 20, '2026-03-22T00:00:00Z')
+    await priceAll()
+    await fixture.advanceTo('2026-04-04T00:00:00Z')
     await fixture.pool.query(
       `insert into transactions (organization_id, reference_id, type, amount, currency, customer_id, status)
        select $1, 'top-' || customer_id, 'topup', 12.345, 'USD', customer_id, 'pending' from customers`,
@@ -322,6 +340,15 @@ describe('money that is not what it is made of is named', () => {
       `invoice_id = ${ONE_INVOICE} and position = 0`,
     ],
     ['the last number', ['invoice_numbers'], 'issuers', 'last_invoice_number', 'true'],
+    [
+      'what a credit note is posted with',
+      ['ledger_postings'],
+      'ledger_postings',
+      'amount_minor',
+      `reference_kind = 'credit_note'`,
+    ],
+    ['the sum of lines of a credit note', ['credit_note_totals'], 'credit_note_lines', 'amount_minor', 'position = 0'],
+    ['the last number of credit notes', ['credit_note_numbers'], 'issuers', 'last_credit_note_number', 'true'],
   ])('%s', async (_name, checks, table, column, where) => {
     const change = async (by: number) => {
       const { rowCount } = await owner.query(`update ${table} set ${column} = ${column} + ${by} where ${where}`)
@@ -333,6 +360,20 @@ describe('money that is not what it is made of is named', () => {
     const named = new Set(found.json.listed.map(({ check }: { check: string }) => check))
     expect(named).toEqual(new Set(checks))
     await change(-1)
+  })
+
+  test('a posting between the wrong accounts', async () => {
+    const turn = `update ledger_postings set debit_account_id = credit_account_id, credit_account_id = debit_account_id
+      where reference_id = ${ONE_INVOICE}::text`
+    expect((await owner.query(turn)).rowCount).toBe(1)
+    expect((await verify()).json.listed).toEqual([
+      expect.objectContaining({
+        check: 'ledger_postings',
+        stored: expect.stringMatching(/ USD from revenue to receivable of /),
+        computed: expect.stringMatching(/ USD from receivable to revenue of /),
+      }),
+    ])
+    await owner.query(turn)
   })
 
   test('a number that is missing in between', async () => {

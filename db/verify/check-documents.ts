@@ -1,0 +1,113 @@
+import type { Statements } from '../statements.ts'
+import type { Difference, DifferenceLog } from './difference.ts'
+import type { UsageSelection } from './usage-selection.ts'
+
+/** What is issued to a customer, and how the ledger and the tables hold it. */
+interface DocumentKind {
+  readonly kind: 'invoice' | 'credit_note'
+  readonly table: string
+  readonly lineTable: string
+  /** Which of the table are issued. */
+  readonly isIssued: string
+  /** What the lines come to for one of the subtotal: credit notes keep the signs of invoice lines. */
+  readonly signOfLines: 1 | -1
+  readonly reason: string
+  readonly debit: string
+  readonly credit: string
+  /** The column of its issuer that counts its numbers. */
+  readonly counter: string
+}
+
+const INVOICES: DocumentKind = {
+  kind: 'invoice',
+  table: 'invoices',
+  lineTable: 'invoice_lines',
+  isIssued: `status <> 'draft'`,
+  signOfLines: 1,
+  reason: 'invoice_finalized',
+  debit: 'receivable',
+  credit: 'revenue',
+  counter: 'last_invoice_number',
+}
+const CREDIT_NOTES: DocumentKind = {
+  kind: 'credit_note',
+  table: 'credit_notes',
+  lineTable: 'credit_note_lines',
+  isIssued: 'true',
+  signOfLines: -1,
+  reason: 'credit_note_issued',
+  debit: 'revenue',
+  credit: 'receivable',
+  counter: 'last_credit_note_number',
+}
+
+/**
+ * Compares invoices and credit notes with what was posted for them, with their lines, and their numbers with the counters of
+ * issuers. Of one customer only what belongs to it; numbers only as a whole.
+ */
+export async function checkDocuments(client: Statements, selection: UsageSelection, log: DifferenceLog): Promise<void> {
+  const { organizationId, customerId = null } = selection
+  const add = async (check: Difference['check'], statement: string, parameters: unknown[]) => {
+    const { rows } = await client.query<Omit<Difference, 'check'>>(statement, parameters)
+    for (const row of rows) log.add({ check, ...row })
+  }
+  for (const document of [INVOICES, CREDIT_NOTES]) {
+    await add('ledger_postings', postings(document), [organizationId, customerId])
+    await add(`${document.kind}_totals`, totals(document), [organizationId, customerId])
+    if (customerId === null) await add(`${document.kind}_numbers`, numbers(document), [organizationId])
+  }
+}
+
+// A posting is told by what it moved and between whose accounts of which kinds.
+const postings = ({ kind, table, isIssued, reason, debit, credit }: DocumentKind) => `
+  with expected as (
+    select id::text, total_minor || ' ' || currency || ' from ${debit} to ${credit} of ' || customer_id as movement
+    from ${table}
+    where organization_id = $1 and ($2::integer is null or customer_id = $2) and ${isIssued} and total_minor > 0),
+  posted as (
+    select reference_id as id, posting.amount_minor || ' ' || posting.currency || ' from ' || debit.kind || ' to '
+        || credit.kind || ' of ' || coalesce(debit.customer_id, credit.customer_id) as movement
+    from ledger_postings posting
+    join ledger_accounts debit on debit.id = posting.debit_account_id and debit.currency = posting.currency
+    join ledger_accounts credit on credit.id = posting.credit_account_id and credit.currency = posting.currency
+    where posting.organization_id = $1 and ($2::integer is null or posting.customer_id = $2)
+      and posting.reference_kind = '${kind}' and posting.reason = '${reason}')
+  select jsonb_build_object('${kind}', coalesce(expected.id, posted.id)) as about,
+    posted.movement as stored, expected.movement as computed
+  from expected full join posted on posted.id = expected.id
+  where posted.movement is distinct from expected.movement
+  order by 1`
+
+const totals = ({ kind, table, lineTable, signOfLines }: DocumentKind) => `
+  select jsonb_build_object('${kind}', document.id) as about, document.subtotal_minor::text as stored,
+    (${signOfLines} * coalesce(line.amount, 0))::text as computed
+  from ${table} document
+  left join (select ${kind}_id as id, sum(amount_minor) as amount from ${lineTable}
+             where organization_id = $1 and ($2::integer is null or customer_id = $2) group by 1) line
+    on line.id = document.id
+  where document.organization_id = $1 and ($2::integer is null or document.customer_id = $2)
+    and document.subtotal_minor <> ${signOfLines} * coalesce(line.amount, 0)
+  order by 1`
+
+// By the digits at the end, because the prefix may have been another one once.
+const numbers = ({ kind, table, counter }: DocumentKind) => `
+  with expected as (
+    select issuer.id, issuer.code, to_char(place, 'FM999999999999000000') as digits
+    from issuers issuer cross join lateral generate_series(1, issuer.${counter}) place
+    where issuer.organization_id = $1),
+  given as (
+    select issuer_id, right(number, length.digits) as digits, count(*) as documents
+    from ${table} cross join (select distinct length(digits) as digits from expected) length
+    where organization_id = $1 and number is not null group by 1, 2)
+  select jsonb_build_object('issuer', expected.code, 'number', expected.digits) as about, null as stored,
+    '1 ${kind}' as computed
+  from expected left join given on given.issuer_id = expected.id and given.digits = expected.digits
+  where given.documents is null
+  union all
+  select jsonb_build_object('issuer', issuer.code), issuer.${counter} || ' numbers given',
+    count(document.id) || ' numbered ${table}'
+  from issuers issuer
+  left join ${table} document on document.issuer_id = issuer.id and document.number is not null
+  where issuer.organization_id = $1
+  group by issuer.id having count(document.id) <> issuer.${counter}
+  order by 1`
