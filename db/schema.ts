@@ -337,6 +337,7 @@ export interface Database {
     announcedAt: NullableInstant
   }
   touchedCustomers: OfOrganization & { customerId: number; touchedAt: Instant; earliestAt: NullableInstant }
+  unpricedCustomers: OfOrganization & { customerId: number; unpricedAt: DefaultedInstant }
   archivedUsage: OfOrganization & {
     month: ColumnType<string, string, never>
     folder: string

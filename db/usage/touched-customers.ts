@@ -2,17 +2,30 @@ import type { Connection, OrganizationTransaction } from '../connection.ts'
 import { prepared } from '../prepared-statements.ts'
 import { runPrepared } from '../run-prepared.ts'
 
-/** Customers whose usage changed since it was priced, longest first, over all organizations, a group per organization. */
+/** Customers of one organization. */
+export interface CustomersOfOrganization {
+  readonly organizationId: number
+  readonly customerIds: readonly number[]
+}
+
+/** Customers whose usage has changed since their mark was taken last, longest first, over all organizations. */
 export async function listTouchedCustomers(
   connection: Connection,
   limit: number,
-): Promise<{ organizationId: number; customerIds: number[] }[]> {
+): Promise<readonly CustomersOfOrganization[]> {
   const rows = await connection
     .selectFrom('touchedCustomers')
     .select(['organizationId', 'customerId'])
     .orderBy('touchedAt')
     .limit(limit)
     .execute()
+  return byOrganization(rows)
+}
+
+/** The same customers, a group per organization. */
+export function byOrganization(
+  rows: readonly { readonly organizationId: number; readonly customerId: number }[],
+): readonly CustomersOfOrganization[] {
   return [...Map.groupBy(rows, (row) => row.organizationId)].map(([organizationId, group]) => ({
     organizationId,
     customerIds: group.map((row) => row.customerId),
@@ -28,7 +41,7 @@ export interface TouchedCustomer {
 
 /**
  * Takes the marks away, locked in the order in which ingestion locks them. Usage that is being committed waits for the
- * end of this transaction and then marks its customer anew.
+ * end of this transaction and then marks its customer anew, so nothing that takes long may follow.
  */
 export async function takeTouchedCustomers(
   transaction: OrganizationTransaction,

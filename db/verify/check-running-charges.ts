@@ -58,6 +58,7 @@ async function listPriced(
      where subscription.organization_id = $1 and ($2::integer is null or subscription.customer_id = $2)
        and subscription.id > $3 and subscription.current_period_start is not null
        and not exists (select from touched_customers touched where touched.customer_id = subscription.customer_id)
+       and not exists (select from unpriced_customers unpriced where unpriced.customer_id = subscription.customer_id)
        -- Who pays for usage that names no subscription may have changed with any of the customer's.
        and not exists (select from subscriptions sibling where sibling.customer_id = subscription.customer_id
                          and sibling.updated_at >= charge.written_at)

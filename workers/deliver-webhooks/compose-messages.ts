@@ -7,7 +7,7 @@ import {
   type UncomposedMessage,
 } from '../../db/webhooks/uncomposed-messages.ts'
 import type { WorkerContext } from '../context.ts'
-import { eachOrBisect } from '../issue-invoices/each-or-bisect.ts'
+import { eachOrBisect } from '../each-or-bisect.ts'
 import { messageBody } from './message-body.ts'
 
 const BATCH = 500

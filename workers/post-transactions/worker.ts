@@ -1,7 +1,7 @@
 import { withOrganization } from '../../db/connection.ts'
 import { listPendingTransactions } from '../../db/transactions/pending-transactions.ts'
 import type { WorkerContext } from '../context.ts'
-import { eachOrBisect } from '../issue-invoices/each-or-bisect.ts'
+import { eachOrBisect } from '../each-or-bisect.ts'
 import { defineWorker } from '../worker-definition.ts'
 import { postPending } from './post-pending.ts'
 

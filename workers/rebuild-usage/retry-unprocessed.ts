@@ -14,7 +14,7 @@ import { updateUnknownSubscriptions } from '../../db/usage/unprocessed-events.ts
 import { isUnreachable } from '../../shared/unreachable.ts'
 import { aggregateEvents } from '../aggregate-usage/aggregate-events.ts'
 import type { WorkerContext } from '../context.ts'
-import { eachOrBisect } from '../issue-invoices/each-or-bisect.ts'
+import { eachOrBisect } from '../each-or-bisect.ts'
 import { recountEvents } from './recount-events.ts'
 
 const PAGE = 1_000

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { listDueSubscriptions } from '../../../db/billing/due-work.ts'
 import type { Invoice } from '../../../db/invoices/invoices.ts'
 import { cancelSubscription } from '../../../db/subscriptions/cancel-subscription.ts'
-import { eachOrBisect } from '../../../workers/issue-invoices/each-or-bisect.ts'
+import { eachOrBisect } from '../../../workers/each-or-bisect.ts'
 import { issueBills } from '../../../workers/issue-invoices/issue-bills.ts'
 import { type BillingFixture, createBillingFixture } from '../../support/billing.ts'
 

@@ -3,8 +3,8 @@ import { finalizeDrafts } from '../../../db/billing/finalize-drafts.ts'
 import type { OrganizationTransaction } from '../../../db/connection.ts'
 import type { Invoice } from '../../../db/invoices/invoices.ts'
 import { issueNotes } from '../../../workers/issue-invoices/issue-notes.ts'
-import { priceTouched } from '../../../workers/price-usage/price-touched.ts'
 import { type BillingFixture, createBillingFixture } from '../../support/billing.ts'
+import { priceTouched } from '../../support/pricing.ts'
 
 let fixture: BillingFixture
 afterEach(() => fixture.close())
@@ -39,13 +39,6 @@ async function open(charges: Parameters<BillingFixture['plan']>[1], about: objec
   return await fixture.subscribe({ externalCustomerId: 'acme', planCode: 'usage', externalId: 'acme-usage' })
 }
 
-/** Prices what has changed, as the worker of that name does. */
-async function priceUsage(): Promise<void> {
-  const { rows } = await fixture.pool.query<{ customer_id: number }>('select customer_id from touched_customers')
-  const ids = rows.map((row) => row.customer_id)
-  if (ids.length > 0) await fixture.within((transaction) => priceTouched(transaction, fixture.organizationId, ids))
-}
-
 const summary = ({ kind, status, totalMinor, lines }: Invoice) => ({
   kind,
   status,
@@ -66,7 +59,7 @@ describe('usage that arrives after its invoice is final', () => {
     await fixture.advanceTo('2026-02-01T02:00:00Z')
     await fixture.use('acme', 30, '2026-01-20T00:00:00Z')
     await fixture.use('acme', 5, '2026-02-20T00:00:00Z')
-    await priceUsage()
+    await priceTouched(fixture)
     await fixture.advanceTo('2026-03-01T00:30:00Z')
     const march = {
       kind: 'subscription_cycle',
@@ -167,7 +160,7 @@ describe('usage that arrives after its invoice is final', () => {
     await fixture.pool.query('update issuers set grace_period_seconds = 0')
     await fixture.advanceTo('2026-02-01T00:00:00Z')
     await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
-    await priceUsage()
+    await priceTouched(fixture)
     await fixture.advanceTo('2026-03-01T00:00:00Z')
     expect((await summaries()).at(-1)).toEqual({
       kind: 'subscription_cycle',
@@ -197,7 +190,7 @@ test('what arrives in the grace period is in the draft, and not late', async () 
   await open([PER_TOKEN])
   await fixture.advanceTo('2026-02-01T00:30:00Z')
   await fixture.use('acme', 20, '2026-01-11T00:00:00Z')
-  await priceUsage()
+  await priceTouched(fixture)
   await fixture.advanceTo('2026-03-01T02:00:00Z')
   expect((await summaries()).map(({ lines }) => lines)).toEqual([['usage Tokens: 20 = 1000'], ['usage Tokens: 0 = 0']])
   expect(await marks()).toBe(0)
@@ -220,14 +213,14 @@ describe('usage that is committed while an invoice is finalized', () => {
   test('between the last rating and the end is billed by the next invoice, once', async () => {
     await open([PER_TOKEN])
     await fixture.use('acme', 10, '2026-01-10T00:00:00Z')
-    await priceUsage()
+    await priceTouched(fixture)
     await fixture.advanceTo('2026-02-01T00:30:00Z')
     const [draft] = await fixture.invoices('acme')
     const named = { invoiceIds: [draft?.id ?? ''], customerIds: [draft?.customerId ?? 0] }
     await fixture.within(async (transaction) => {
       await finalizeDrafts(transaction, { organizationId: fixture.organizationId, ...named, onlyDue: false })
       await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
-      await priceUsage()
+      await priceTouched(fixture)
     })
     expect(await marks()).toBe(1)
     await fixture.advanceTo('2026-04-02T00:00:00Z')
@@ -244,7 +237,7 @@ describe('usage that is committed while an invoice is finalized', () => {
     await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
     await fixture.advanceTo('2026-02-02T00:00:00Z')
     // Only now its mark is taken.
-    await priceUsage()
+    await priceTouched(fixture)
     expect(await marks()).toBe(1)
     await fixture.advanceTo('2026-04-02T00:00:00Z')
     expect((await summaries()).map(({ total }) => total)).toEqual([200, 0, 0])
@@ -260,7 +253,7 @@ describe('usage that is committed while an invoice is finalized', () => {
       await billing.query('begin')
       await billing.query('select from subscriptions for update')
       await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
-      const priced = priceUsage()
+      const priced = priceTouched(fixture)
       const isWaiting = async () => {
         const { rows } = await fixture.pool.query(
           `select from pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()`,
@@ -281,7 +274,7 @@ describe('a worker that dies or runs twice', () => {
     await open([PER_TOKEN])
     await fixture.advanceTo('2026-02-01T02:00:00Z')
     await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
-    await priceUsage()
+    await priceTouched(fixture)
     await fixture.advanceTo('2026-03-01T00:30:00Z')
     const draft = (await fixture.invoices('acme'))[1]
     const named = { invoiceIds: [draft?.id ?? ''], customerIds: [draft?.customerId ?? 0] }
@@ -303,7 +296,7 @@ describe('a worker that dies or runs twice', () => {
     await open([PER_TOKEN], { lateUsage: 'note' })
     await fixture.advanceTo('2026-02-01T02:00:00Z')
     await fixture.use('acme', 4, '2026-01-31T00:00:00Z')
-    await priceUsage()
+    await priceTouched(fixture)
     await fixture.pool.query(`update test_clocks set frozen_time = '2026-02-02T00:00:00Z'`)
     const [january] = await fixture.invoices('acme')
     const issue = () =>
@@ -324,7 +317,7 @@ test('a credit note never changes, and its posting is the reverse of an invoice'
   await fixture.use('acme', 90, '2026-01-10T00:00:00Z')
   await fixture.advanceTo('2026-02-01T02:00:00Z')
   await fixture.use('acme', 20, '2026-01-11T00:00:00Z')
-  await priceUsage()
+  await priceTouched(fixture)
   await fixture.advanceTo('2026-02-02T00:00:00Z')
   for (const statement of [
     'update credit_notes set total_minor = 1, subtotal_minor = 1',
@@ -370,7 +363,7 @@ describe('a closed period whose price looks at events that are archived', () => 
     await fixture.advanceTo('2026-02-01T02:00:00Z')
     await archive()
     await fixture.use('acme', 30, '2026-01-20T00:00:00Z')
-    await priceUsage()
+    await priceTouched(fixture)
   }
 
   test('keeps its mark until they are restored, and holds up no bill', async () => {

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { PROJECT_FOLDER } from '../../../../cli/start/running-process.ts'
 import { aggregateEvents } from '../../../../workers/aggregate-usage/aggregate-events.ts'
 import { postPending } from '../../../../workers/post-transactions/post-pending.ts'
-import { priceTouched } from '../../../../workers/price-usage/price-touched.ts'
 import { type BillingFixture, createBillingFixture } from '../../../support/billing.ts'
 import { insertMetric } from '../../../support/metering.ts'
+import { priceTouched } from '../../../support/pricing.ts'
 import { findRollupFaults } from '../../../support/rollup-reference.ts'
 import { expectVerified, runTabkeeper } from '../../../support/tabkeeper.ts'
 import { usageEvent } from '../../../support/usage-event.ts'
@@ -32,7 +32,7 @@ beforeAll(async () => {
     await fixture.subscribe({ externalCustomerId: name, planCode: 'pro', externalId: `${name}-pro` })
     await send(name, 300)
   }
-  await priceAll()
+  await priceTouched(fixture)
   await fixture.advanceTo('2026-03-20T00:00:00Z')
 })
 afterAll(() => fixture.close())
@@ -50,12 +50,6 @@ async function send(externalCustomerId: string, count: number): Promise<void> {
     }),
   }))
   await aggregateEvents(fixture.pool, fixture.organizationId, received)
-}
-
-async function priceAll(): Promise<void> {
-  const { rows } = await fixture.pool.query<{ customer_id: number }>('select customer_id from customers')
-  const ids = rows.map((row) => row.customer_id)
-  await fixture.within((transaction) => priceTouched(transaction, fixture.organizationId, ids))
 }
 
 const verify = (...words: string[]) => runTabkeeper(['verify', '--json', ...words], { DATABASE_URL: fixture.url })
@@ -106,7 +100,7 @@ describe('a damaged rollup is named, and rebuilt from the raw events', () => {
     expect((await verify('--customer', 'umbrella')).exitCode).toBe(0)
     expect((await verify('--metric', metric)).exitCode).toBe(1)
     expect((await rebuild('--metric', metric)).exitCode).toBe(0)
-    await priceAll()
+    await priceTouched(fixture)
   })
 
   test('rows that no event accounts for', async () => {
@@ -117,7 +111,7 @@ describe('a damaged rollup is named, and rebuilt from the raw events', () => {
     expect(found.json.listed[0]).toMatchObject({ stored: '1', computed: null })
     expect((await rebuild('--customer', 'acme')).json.days).toBeGreaterThan(0)
     expect(await findUsedFaults()).toEqual([])
-    await priceAll()
+    await priceTouched(fixture)
   })
 
   test('all of them gone, series included', async () => {
@@ -126,7 +120,7 @@ describe('a damaged rollup is named, and rebuilt from the raw events', () => {
     expect((await verify()).exitCode).toBe(1)
     expect((await rebuild()).json).toMatchObject({ customers: 2 })
     expect(await findUsedFaults()).toEqual([])
-    await priceAll()
+    await priceTouched(fixture)
   })
 })
 
@@ -157,7 +151,7 @@ describe('a damaged distinct value is named, and looked for again in the raw eve
     expect((await verify('--customer', 'umbrella')).exitCode).toBe(0)
     expect((await rebuild('--metric', 'items')).exitCode).toBe(0)
     expect(await storedValues()).toEqual(before)
-    await priceAll()
+    await priceTouched(fixture)
   })
 
   test('with its count, which then agree', async () => {
@@ -177,7 +171,7 @@ describe('a damaged distinct value is named, and looked for again in the raw eve
     })
     await rebuild()
     expect(await storedValues()).toEqual(before)
-    await priceAll()
+    await priceTouched(fixture)
   })
 
   test('all of them gone', async () => {
@@ -186,7 +180,7 @@ describe('a damaged distinct value is named, and looked for again in the raw eve
     expect((await verify()).exitCode).toBe(1)
     expect((await rebuild()).json).toMatchObject({ distinct_values: before.length })
     expect(await storedValues()).toEqual(before)
-    await priceAll()
+    await priceTouched(fixture)
   })
 
   test('that is not known may be missing or seen earlier, but not with an event that is not there', async () => {
@@ -204,7 +198,7 @@ describe('a damaged distinct value is named, and looked for again in the raw eve
     })
     await rebuild()
     expect(await storedValues()).toEqual(before)
-    await priceAll()
+    await priceTouched(fixture)
   })
 
   test('of a series that is not there, which is removed', async () => {
@@ -215,7 +209,7 @@ describe('a damaged distinct value is named, and looked for again in the raw eve
       listed: [{ check: 'distinct_values', stored: '1 rows' }],
     })
     expect((await rebuild()).json).toMatchObject({ distinct_values: 1 })
-    await priceAll()
+    await priceTouched(fixture)
   })
 })
 
@@ -274,7 +268,7 @@ test('a running charge that is not what rating gives is named, and priced anew a
   const found = await verify()
   expect(found.json.listed.map(({ check }: { check: string }) => check)).toEqual(['running_charges', 'running_charges'])
   await rebuild()
-  await priceAll()
+  await priceTouched(fixture)
 })
 
 describe('money that is not what it is made of is named', () => {
@@ -298,7 +292,7 @@ describe('money that is not what it is made of is named', () => {
     await fixture.advanceTo('2026-04-03T00:00:00Z')
     // All of March is cheaper now, so what was billed too much is given back.
     await fixture.use('initech', 20, '2026-03-22T00:00:00Z')
-    await priceAll()
+    await priceTouched(fixture)
     await fixture.advanceTo('2026-04-04T00:00:00Z')
     await fixture.pool.query(
       `insert into transactions (organization_id, reference_id, type, amount, currency, customer_id, status)

@@ -1,16 +1,16 @@
 import type { Logger } from 'pino'
-import { isUnreachable } from '../../shared/unreachable.ts'
+import { isUnreachable } from '../shared/unreachable.ts'
 
 /**
  * Runs the work on all ids at once; when that fails, on halves of them, down to the one at fault, so that it holds up
  * no other; that one may be set aside. Answers with the sum of what the work reports; throws the first failure after all
  * others are done, and at once when the database is away, which no half would change.
  */
-export async function eachOrBisect(
-  ids: readonly string[],
+export async function eachOrBisect<Id>(
+  ids: readonly Id[],
   log: Logger,
-  work: (ids: readonly string[]) => Promise<number>,
-  setAside: (id: string) => Promise<void> = async () => {},
+  work: (ids: readonly Id[]) => Promise<number>,
+  setAside: (id: Id) => Promise<void> = async () => {},
 ): Promise<number> {
   try {
     return await work(ids)
