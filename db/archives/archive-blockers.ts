@@ -38,9 +38,17 @@ function blockersSql(partition: string): string {
    where invoice.status = 'draft' and invoice.period_start < $2 and invoice.period_end > $1 and ${used('invoice.customer_id')}
    limit ${MOST_PER_REASON})
   union all
-  (select format('the period of invoice %s has late usage that is not billed yet', invoice.id)
+  (select format('the period of invoice %s has late usage that is not billed yet%s', invoice.id,
+     case when exists (select from archived_usage archived where archived.organization_id = reopened.organization_id
+                         and archived.month = ($1::timestamptz at time zone 'UTC')::date)
+       then ', perhaps because it takes the events of the month that are archived: restore them' else '' end)
    from reopened_periods reopened join invoices invoice on invoice.id = reopened.invoice_id
    where invoice.period_start < $2 and invoice.period_end > $1 limit ${MOST_PER_REASON})
+  union all
+  (select format('usage of customer %s has changed and was not looked at yet', customer.external_id)
+   from touched_customers touched join customers customer using (customer_id)
+   where coalesce(touched.earliest_at, '-infinity') < $2 and ${used('touched.customer_id')}
+   limit ${MOST_PER_REASON})
   union all
   (select format('event %s of customer %s is not processed: %s', entry.transaction_id, customer.external_id, entry.reason)
    from unprocessed_events entry join customers customer using (customer_id)

@@ -3,6 +3,7 @@ import { contributionOf } from '../../shared/metering/contribution.ts'
 import { dimensionsOf, storedParts } from '../../shared/metering/count-event.ts'
 import { type RollupDelta, RollupDeltas } from '../../shared/metering/rollup.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
+import { refuseArchived } from '../archives/archived-usage.ts'
 import type { Statements } from '../statements.ts'
 import type { CountedContribution } from './count-events.ts'
 import { type EventRow, storedEvent } from './rebuild.ts'
@@ -10,7 +11,10 @@ import type { StoredUsageEvent } from './usage-events.ts'
 
 const PAGE = 10_000
 
-/** What the live events of a bucket come to: those that the metric counts in the series and the quarter hour of one that left. */
+/**
+ * What the live events of a bucket come to: those that the metric counts in the series and the quarter hour of one that left.
+ * Throws `usage_archived` where some of them are archived.
+ */
 export async function foldLiveEvents(
   client: Statements,
   organizationId: number,
@@ -36,9 +40,13 @@ export async function foldLiveEvents(
       } = stored
       deltas.add(series, { timestampMicros, arrival, value: read.value, stores: storedParts(metric) })
     }
-    if (events.length < PAGE) return deltas.sorted(() => seriesId).find(({ level }) => level === QUARTER_HOUR)
+    if (events.length < PAGE) break
     last = events.at(-1)
   }
+  const { start, end } = quarterHourOf(left)
+  // After it was read: a month may be archived at any moment, and is empty to whoever waited for that.
+  await refuseArchived(client, organizationId, [{ start, end }])
+  return deltas.sorted(() => seriesId).find(({ level }) => level === QUARTER_HOUR)
 }
 
 // An entry of the metric says that it does not count the event.
@@ -48,7 +56,7 @@ async function listLiveEvents(
   { left, metricId, last }: { left: StoredUsageEvent; metricId: string; last: StoredUsageEvent | undefined },
 ): Promise<StoredUsageEvent[]> {
   const { customerId, event } = left
-  const startMicros = bucketOf(QUARTER_HOUR, event.timestampMicros) * QUARTER_HOUR_MICROS
+  const { start, end } = quarterHourOf(left)
   const { rows } = await client.query<EventRow>(
     `select event_key, "timestamp", received_at, arrival, code, source, transaction_id, external_subscription_id,
        amount_minor::text as amount_minor, properties::text as properties
@@ -65,12 +73,17 @@ async function listLiveEvents(
       customerId,
       event.code,
       event.externalSubscriptionId,
-      isoOfMicros(startMicros),
-      isoOfMicros(startMicros + QUARTER_HOUR_MICROS),
+      start,
+      end,
       last === undefined ? null : isoOfMicros(last.event.timestampMicros),
       last?.arrival.toString() ?? null,
       metricId,
     ],
   )
   return rows.map((row) => storedEvent(customerId, row))
+}
+
+function quarterHourOf({ event: { timestampMicros } }: StoredUsageEvent): { start: string; end: string } {
+  const startMicros = bucketOf(QUARTER_HOUR, timestampMicros) * QUARTER_HOUR_MICROS
+  return { start: isoOfMicros(startMicros), end: isoOfMicros(startMicros + QUARTER_HOUR_MICROS) }
 }

@@ -8,34 +8,43 @@ import { newestMigration } from '../../../db/migrate.ts'
 import { inTransaction } from '../../../db/transaction.ts'
 import { archivingAlone } from '../beside-archiving.ts'
 import type { CommandOutcome, CommandRequest } from '../command.ts'
-import { CommandError, EXIT_CODES } from '../command-error.ts'
+import { EXIT_CODES } from '../command-error.ts'
 import type { OpenDatabase } from '../open-database.ts'
 import type { Manifest } from './manifest.ts'
 import { requireMonth } from './month-option.ts'
 import { writeArchive } from './write-archive.ts'
 
+/** A month that was left in the database, and why. */
+interface KeptMonth {
+  readonly month: UsageMonth
+  readonly reasons: readonly string[]
+}
+
 /**
- * Archives the months before one, oldest first. Whatever interrupts it, the events of a month are in the database or in
- * verified files that the database knows.
+ * Archives the months before one, oldest first; one that cannot go yet keeps no other. Whatever interrupts it, the events of a
+ * month are in the database or in verified files that the database knows.
  */
 export async function archiveMonths(database: OpenDatabase, request: CommandRequest): Promise<CommandOutcome> {
   const before = requireMonth('before', request)
   const to = resolve(request.values['to'] ?? '')
   return await archivingAlone(database, async () => {
     const partitions = await listUsagePartitions(database.pool)
-    const months = partitions.map(({ month }) => month).filter((month) => month < before)
-    // All of them are looked at before the first is touched.
-    for (const month of months) await requireArchivable(database, month)
     const archived: { month: UsageMonth; folder: string; events: number }[] = []
-    for (const month of months) {
-      const folder = await archiveOne(database, { month, to })
-      if (folder !== undefined) archived.push({ month, ...folder })
-      if (folder !== undefined) request.progress(`${month}: ${folder.events} events in ${folder.folder}`)
+    const kept: KeptMonth[] = []
+    for (const { month } of partitions.filter((partition) => partition.month < before)) {
+      const outcome = await archiveOne(database, { month, to })
+      if (outcome === undefined) continue
+      if ('reasons' in outcome) kept.push({ month, ...outcome })
+      else archived.push({ month, ...outcome })
+      request.progress('reasons' in outcome ? keptText({ month, ...outcome }) : archivedLine({ month, ...outcome }))
     }
     return {
-      exitCode: EXIT_CODES.done,
-      lines: archived.length === 0 ? [`There is nothing to archive before ${before}.`] : archived.map(archivedLine),
-      json: { command: 'partitions archive', archived },
+      exitCode: kept.length === 0 ? EXIT_CODES.done : EXIT_CODES.failed,
+      lines:
+        archived.length + kept.length === 0
+          ? [`There is nothing to archive before ${before}.`]
+          : archived.map(archivedLine),
+      json: { command: 'partitions archive', archived, kept },
     }
   })
 }
@@ -44,26 +53,29 @@ function archivedLine({ month, folder, events }: { month: UsageMonth; folder: st
   return `${month}: ${events} events are in ${folder} and no longer in the database.`
 }
 
-async function requireArchivable({ pool }: OpenDatabase, month: UsageMonth): Promise<void> {
-  const reasons = await listArchiveBlockers(pool, month)
-  if (reasons.length === 0) return
-  throw new CommandError('failed', [`${month} stays, because`, ...reasons.map((reason) => `  ${reason}`)].join('\n'))
+function keptText({ month, reasons }: KeptMonth): string {
+  return [`${month} stays, because`, ...reasons.map((reason) => `  ${reason}`)].join('\n')
 }
 
+type MonthOutcome = { readonly folder: string; readonly events: number } | Pick<KeptMonth, 'reasons'>
+
+// Nothing where there is nothing to archive.
 async function archiveOne(
   { connection, pool }: OpenDatabase,
   { month, to }: { month: UsageMonth; to: string },
-): Promise<{ folder: string; events: number } | undefined> {
-  const archived = (await hasEvents(pool, month)) ? await moveToFiles({ connection, pool }, { month, to }) : undefined
+): Promise<MonthOutcome | undefined> {
+  const reasons = await listArchiveBlockers(pool, month)
+  if (reasons.length > 0) return { reasons }
+  const outcome = (await hasEvents(pool, month)) ? await moveToFiles({ connection, pool }, { month, to }) : undefined
   // What is empty costs little, so this may fail.
   await inTransaction(pool, (client) => dropEmptyPartition(client, month)).catch(() => false)
-  return archived
+  return outcome
 }
 
 async function moveToFiles(
   { connection, pool }: OpenDatabase,
   { month, to }: { month: UsageMonth; to: string },
-): Promise<{ folder: string; events: number }> {
+): Promise<MonthOutcome> {
   const schema = await newestMigration()
   const { folder, manifest, manifestSha256 } = await exportMonth(connection, month, (events) =>
     writeArchive(to, { month, schema, events }),
@@ -71,7 +83,7 @@ async function moveToFiles(
   const usage = eventsByOrganization(manifest).map((counted) => ({ ...counted, month, folder, manifestSha256 }))
   const outcome = await archiveMonth(pool, month, usage).catch(whereInUse)
   if (outcome.archived) return { folder, events: manifest.events }
-  throw new CommandError('failed', `${month} stays, because ${outcome.reason}; ${folder} may be deleted.`)
+  return { reasons: [`${outcome.reason}; ${folder} may be deleted`] }
 }
 
 const LOCK_NOT_AVAILABLE = '55P03'

@@ -13,8 +13,6 @@ export async function closeReportRange(
   { metric, start, end, scope }: Pick<UsageReportRequest, 'metric' | 'start' | 'end' | 'scope'>,
 ): Promise<InstantRange | undefined> {
   if (start !== null && end !== null) return { start, end }
-  const read = { start: start?.toString() ?? null, end: end?.toString() ?? null }
-  await refuseArchived(statementsOf(transaction), organizationId, [read])
   const { rows } = await sql<{ first: Temporal.Instant | null; last: Temporal.Instant | null }>`
     select min("timestamp") as first, max("timestamp") as last from live_usage_events
     where organization_id = ${organizationId} and code = ${metric.eventCode}
@@ -23,6 +21,9 @@ export async function closeReportRange(
       and (${scope.customerIds === null} or customer_id = any(${list(scope.customerIds ?? [])}::integer[]))`.execute(
     transaction,
   )
+  const read = { start: start?.toString() ?? null, end: end?.toString() ?? null }
+  // After they were read: a month may be archived at any moment, and is empty to whoever waited for that.
+  await refuseArchived(statementsOf(transaction), organizationId, [read])
   const { first = null, last = null } = rows[0] ?? {}
   if (first === null || last === null) return undefined
   return { start: start ?? first, end: end ?? last.add({ microseconds: 1 }) }

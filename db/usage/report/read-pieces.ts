@@ -51,11 +51,15 @@ async function readRaw(
   ranges: readonly MicrosRange[],
 ): Promise<UsagePiece[]> {
   if (ranges.length === 0) return []
-  const read = ranges.map(({ startMicros, endMicros }) => ({ start: isoOf(startMicros), end: isoOf(endMicros) }))
-  await refuseArchived(statementsOf(transaction), organizationId, read)
   const value = valueSql(request.metric)
-  if (value === undefined) return await readEachEvent(transaction, organizationId, request, { time, limits, ranges })
-  return await sumEvents(transaction, organizationId, request, { time, limits, ranges, value })
+  const pieces =
+    value === undefined
+      ? await readEachEvent(transaction, organizationId, request, { time, limits, ranges })
+      : await sumEvents(transaction, organizationId, request, { time, limits, ranges, value })
+  const read = ranges.map(({ startMicros, endMicros }) => ({ start: isoOf(startMicros), end: isoOf(endMicros) }))
+  // After they were read: a month may be archived at any moment, and is empty to whoever waited for that.
+  await refuseArchived(statementsOf(transaction), organizationId, read)
+  return pieces
 }
 
 function windowsWithin({ start, end, borders }: UsageReportTime): { startMicros: number; endMicros: number }[] {

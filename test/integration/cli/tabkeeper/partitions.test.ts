@@ -9,10 +9,12 @@ import { requireDimensions } from '../../../../db/usage/metric-dimensions.ts'
 import { readUsage } from '../../../../db/usage/read-usage.ts'
 import { reportUsage } from '../../../../db/usage/report/report-usage.ts'
 import { parseExactJson } from '../../../../shared/json/exact-json.ts'
+import type { EventChanges } from '../../../../shared/metering/amend-event.ts'
 import type { UsageEvent } from '../../../../shared/metering/usage-event.ts'
 import { aggregateEvents } from '../../../../workers/aggregate-usage/aggregate-events.ts'
 import { type BillingFixture, createBillingFixture } from '../../../support/billing.ts'
 import { insertMetric } from '../../../support/metering.ts'
+import { priceTouched } from '../../../support/pricing.ts'
 import { expectVerified, runTabkeeper } from '../../../support/tabkeeper.ts'
 import { usageEvent } from '../../../support/usage-event.ts'
 
@@ -43,6 +45,7 @@ beforeAll(async () => {
   )
   await send(sent)
   await fixture.advanceTo('2026-03-02T00:00:00Z')
+  await forgetLateUsage()
 })
 afterAll(() => fixture.close())
 beforeEach(() => {
@@ -67,6 +70,22 @@ async function succeed(running: ReturnType<typeof run>): Promise<void> {
 async function count(table: string): Promise<number> {
   const { rows } = await fixture.pool.query<{ count: string }>(`select count(*) from ${table}`)
   return Number(rows[0]?.count)
+}
+
+const correct = (event: UsageEvent, changes: EventChanges | null = null) =>
+  fixture.within((transaction) =>
+    correctEvent(transaction, fixture.organizationId, {
+      event,
+      changes,
+      reason: 'wrong',
+      apiKeyId: randomUUID(),
+      receivedAt: '2026-03-02T00:00:00Z',
+    }),
+  )
+
+async function forgetLateUsage(): Promise<void> {
+  await priceTouched(fixture)
+  await fixture.pool.query('delete from reopened_periods')
 }
 
 async function content(): Promise<unknown> {
@@ -100,6 +119,7 @@ describe('a month that is archived', () => {
     beforeEach(() => succeed(archiveBefore('2026-02')))
     afterEach(async () => {
       await succeed(restore())
+      await forgetLateUsage()
       await expectVerified(fixture.url)
     })
 
@@ -166,7 +186,7 @@ describe('a month that is archived', () => {
       expect(await count('usage_events')).toBe(1)
       expect((await run('verify', '--archive', archive)).json).toMatchObject({ equal: true })
       await fixture.advanceTo('2026-05-02T00:00:00Z')
-      await fixture.pool.query('delete from touched_customers; delete from reopened_periods')
+      await forgetLateUsage()
       expect((await archiveBefore('2026-02')).json.archived).toMatchObject([{ month: '2026-01', events: 1 }])
       expect((await run('verify', '--archive', archive)).json).toMatchObject({ equal: true })
       expect((await run('partitions', 'list')).json.archived).toHaveLength(2)
@@ -224,13 +244,21 @@ describe('a month that is archived', () => {
     })
 
     test('has events that can be neither corrected nor looked up, and says so', async () => {
-      const about = { changes: null, reason: 'wrong', apiKeyId: randomUUID(), receivedAt: '2026-03-02T00:00:00Z' }
       const [event] = sent
       if (event === undefined) throw new Error('nothing was sent')
-      const correcting = fixture.within((transaction) =>
-        correctEvent(transaction, fixture.organizationId, { event, ...about }),
-      )
-      await expect(correcting).rejects.toMatchObject({ code: 'usage_archived' })
+      await expect(correct(event)).rejects.toMatchObject({ code: 'usage_archived' })
+    })
+
+    test('lets a late event be voided unless it may have been an extreme of a quarter hour that has archived ones', async () => {
+      // One that is archived is 8 minutes later, with 16 tokens.
+      const late = (tokens: number) =>
+        usageEvent({ timestampMicros: Date.parse('2026-01-15T01:05:00Z') * 1000, properties: { tokens } })
+      const [usual, largest] = [late(1), late(1000)]
+      await send([usual, largest])
+      await expect(correct(largest)).rejects.toMatchObject({ code: 'usage_archived' })
+      expect((await correct(usual)).replacement).toBeNull()
+      expect((await run('verify', '--archive', archive)).json).toMatchObject({ equal: true })
+      await forgetLateUsage()
     })
 
     test('keeps metrics from being counted anew, which would lose its rollups', async () => {
@@ -269,13 +297,53 @@ describe('a month that is archived', () => {
   })
 })
 
+test('an event of which any version is archived is neither taken for voided nor corrected again', async () => {
+  const times = ['2026-02-10T00:00:00Z', '2026-01-12T00:00:00Z'].map((time) => Date.parse(time) * 1000) as [
+    number,
+    number,
+  ]
+  const [into, outOf] = times.map((timestampMicros) => usageEvent({ timestampMicros })) as [UsageEvent, UsageEvent]
+  await send([into, outOf])
+  const amendments = [
+    [into, { timestampMicros: times[1] }],
+    [outOf, { timestampMicros: times[0] }],
+  ] as const
+  for (const [event, changes] of amendments) await correct(event, changes)
+  await forgetLateUsage()
+  await succeed(archiveBefore('2026-02'))
+  for (const [event, changes] of amendments) {
+    for (const wanted of [changes, { properties: {} }, null]) {
+      await expect(correct(event, wanted)).rejects.toMatchObject({ code: 'usage_archived' })
+    }
+  }
+  await succeed(restore())
+  for (const [event, changes] of amendments) expect((await correct(event, changes)).corrected.revision).toBe(1)
+  await expectVerified(fixture.url)
+})
+
 describe('a month stays, and it is said why,', () => {
-  test.each([['while it is not over', '2100-01', 'has a period that runs']])('%s', async (_name, before, reason) => {
+  test('while it is not over, which keeps no other', async () => {
     await send([usageEvent({ timestampMicros: Date.parse('2026-05-01T12:00:00Z') * 1000 })])
-    const refused = await archiveBefore(before)
-    expect(refused).toMatchObject({ exitCode: 4, errors: expect.stringContaining(reason) })
-    expect(await count('usage_events')).toBeGreaterThan(500)
-    expect(readdirSync(archive)).toEqual([])
+    await forgetLateUsage()
+    const reason = expect.stringContaining('has a period that runs')
+    expect(await archiveBefore('2100-01')).toMatchObject({
+      exitCode: 4,
+      errors: reason,
+      json: {
+        archived: expect.arrayContaining([expect.objectContaining({ month: '2026-01' })]),
+        kept: [{ month: '2026-05', reasons: expect.arrayContaining([reason]) }],
+      },
+    })
+    expect(await count('usage_events')).toBe(1)
+    await succeed(restore())
+  })
+
+  test('while usage of it has changed that nobody has looked at', async () => {
+    await send([usageEvent({ timestampMicros: Date.parse('2026-01-20T00:00:00Z') * 1000, properties: { tokens: 0 } })])
+    const reason = expect.stringContaining('usage of customer acme has changed')
+    expect(await archiveBefore('2026-02')).toMatchObject({ exitCode: 4, errors: reason })
+    await forgetLateUsage()
+    expect(await listArchiveBlockers(fixture.pool, '2026-01')).toEqual([])
   })
 
   test('while one of its events is not processed', async () => {
@@ -292,6 +360,7 @@ describe('a month stays, and it is said why,', () => {
       expect.stringContaining('not processed'),
     )
     await fixture.pool.query('delete from unprocessed_events')
+    await forgetLateUsage()
   })
 
   test('while late usage of it is not billed', async () => {
