@@ -3,7 +3,10 @@ import { type Static, type TSchema, Type } from 'typebox'
 /** What a queue carries and how its jobs are retried. */
 export interface QueueContract<Payload extends TSchema = TSchema> {
   readonly payload: Payload
-  /** Queues of this name with a number behind it; any worker may take from any of them. */
+  /**
+   * Queues of this name with a number behind it. All jobs of an organization go to one, which gives them out in the order in
+   * which they came.
+   */
   readonly partitions: number
   /** Runs before a job is a visible dead letter. */
   readonly attempts: number
@@ -31,7 +34,7 @@ export const QUEUES = {
       count: Type.Integer({ minimum: 1 }),
       events: Type.String(),
     }),
-    partitions: 2,
+    partitions: 1,
     attempts: 40,
     backoffMs: 100,
     // Dozens end at once, and each is in the log.

@@ -13,7 +13,6 @@ const UNFINISHED = ['wait', 'active', 'delayed'] as const
 /** Puts jobs into queues by contract: the payload's type, the retries and the partition follow from the name. */
 export class Producer {
   readonly #queues: ReadonlyMap<QueueName, readonly Queue[]>
-  #next = 0
 
   constructor(backend: QueueBackend) {
     const names = Object.keys(QUEUES) as QueueName[]
@@ -28,7 +27,7 @@ export class Producer {
    */
   async enqueue<Name extends QueueName>(name: Name, payload: Payload<Name>, jobId?: string): Promise<void> {
     const partitions = this.#partitions(name)
-    const queue = partitions[this.#next++ % partitions.length]
+    const queue = partitions[laneOf(payload) % partitions.length]
     assert(queue !== undefined, `queue ${name} has no partition`)
     await queue.add(name, payload, { ...jobOptions(name), ...(jobId === undefined ? {} : { jobId }) })
   }
@@ -75,6 +74,10 @@ export class Producer {
   #partitions(name: QueueName): readonly Queue[] {
     return this.#queues.get(name) ?? []
   }
+}
+
+function laneOf(payload: Payload<QueueName>): number {
+  return 'organizationId' in payload ? payload.organizationId : 0
 }
 
 function jobOptions(name: QueueName): JobsOptions {

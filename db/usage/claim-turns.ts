@@ -1,20 +1,33 @@
 /**
- * The order in which the transactions of a process remember the keys that they are about to claim. A key that one of them
- * remembered and the table does not have yet is claimed by a transaction whose turn was earlier: whoever meets such a key
- * waits for the end of that transaction before it claims any. Turns wait only for earlier ones, so never in a circle.
+ * The order in which the transactions of a process remember the keys that they are about to claim. Those of one organization
+ * do so in the order in which they were begun, so that of two events with one key the one that was accepted first is claimed.
+ * A key that one of them remembered and the table does not have yet is claimed by a transaction whose turn was earlier:
+ * whoever meets such a key waits for the end of that transaction before it claims any. Turns wait only for earlier ones, so
+ * never in a circle.
  */
 export class ClaimTurns {
   readonly #taken = new Set<ClaimTurn>()
+  /** When the last transaction that was begun has taken its turn, or has ended, by organization. */
+  readonly #last = new Map<number, Promise<void>>()
 
-  /** Runs one transaction, which has one turn: another attempt of it has another, and comes behind those that came since. */
-  async during<Result>(transaction: (turn: ClaimTurn) => Promise<Result>): Promise<Result> {
-    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
-    const turn = new ClaimTurn(this.#taken, ended)
+  /**
+   * Runs one transaction, which has one turn: another attempt of it has another, and comes behind those that came since. It
+   * begins once those before it have taken theirs, when it holds no lock yet: they may wait for it in the database.
+   */
+  async during<Result>(organizationId: number, transaction: (turn: ClaimTurn) => Promise<Result>): Promise<Result> {
+    const taken = Promise.withResolvers<void>()
+    const ended = Promise.withResolvers<void>()
+    const before = this.#last.get(organizationId)
+    this.#last.set(organizationId, taken.promise)
+    await before
+    const turn = new ClaimTurn(this.#taken, { onTaken: taken.resolve, ended: ended.promise })
     try {
       return await transaction(turn)
     } finally {
       this.#taken.delete(turn)
-      end()
+      taken.resolve()
+      ended.resolve()
+      if (this.#last.get(organizationId) === taken.promise) this.#last.delete(organizationId)
     }
   }
 }
@@ -22,10 +35,12 @@ export class ClaimTurns {
 /** The turn of one transaction. */
 export class ClaimTurn {
   readonly #taken: Set<ClaimTurn>
+  readonly #onTaken: () => void
   readonly #ended: Promise<void>
 
-  constructor(taken: Set<ClaimTurn>, ended: Promise<void>) {
+  constructor(taken: Set<ClaimTurn>, { onTaken, ended }: { onTaken: () => void; ended: Promise<void> }) {
     this.#taken = taken
+    this.#onTaken = onTaken
     this.#ended = ended
   }
 
@@ -33,6 +48,7 @@ export class ClaimTurn {
   take(): () => Promise<void> {
     const earlier = [...this.#taken].map((turn) => turn.#ended)
     this.#taken.add(this)
+    this.#onTaken()
     return async () => {
       await Promise.all(earlier)
     }

@@ -14,9 +14,10 @@ const json = JSON as unknown as {
 }
 
 // A literal can only lose text when it has more digits than every double holds (16 for integers that start below 9,
-// otherwise 15), ends in a zero after the point, has an exponent or is negative zero. It stands between structural
-// characters, or alone; what looks like that inside a string only costs time.
-const MAY_LOSE_TEXT = /[:[,]\s*(?:-0|-?(?:\d{17,}|9\d{15}|(?=[\d.]{17})\d+\.\d+|\d+\.\d*0|[\d.]+[eE][+-]?\d+))\s*[,}\]]/
+// otherwise 15), ends in a zero after the point, has an exponent or is so small that a double is printed with one, or is
+// negative zero. It stands between structural characters, or alone; what looks like that inside a string only costs time.
+const MAY_LOSE_TEXT =
+  /[:[,]\s*(?:-0|-?(?:\d{17,}|9\d{15}|(?=[\d.]{17})\d+\.\d+|\d+\.\d*0|0\.0{6}\d+|[\d.]+[eE][+-]?\d+))\s*[,}\]]/
 const IS_NUMBER = /^\s*[-\d]/
 
 /** Parses JSON without changing any number: literals that a double would alter come back as `RawNumber`. */

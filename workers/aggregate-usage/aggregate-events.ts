@@ -35,19 +35,18 @@ export async function aggregateEvents(
  */
 export async function aggregateReceived(pool: Pool, organizationId: number, received: ReceivedEvents): Promise<void> {
   const origins = originsOf(received)
-  await ensurePartitionsOnce(pool, origins)
   const { claimTurns, ...memory } = rememberedOf(pool)
   const attempt = () =>
-    claimTurns.during((turn) =>
-      inTransaction(pool, (client) => count(client, organizationId, { received, origins, turn, ...memory })),
-    )
+    claimTurns.during(organizationId, async (turn) => {
+      await ensurePartitionsOnce(pool, origins)
+      await inTransaction(pool, (client) => count(client, organizationId, { received, origins, turn, ...memory }))
+    })
   try {
     await attempt()
   } catch (error) {
     if (!isPartitionMissing(error)) throw error
     // A month that was archived has no partition until events come for it again.
     knownMonths.delete(pool)
-    await ensurePartitionsOnce(pool, origins)
     await attempt()
   }
 }

@@ -3,6 +3,8 @@ interface Batch {
   readonly organizationId: number
   /** Events in it. */
   readonly count: number
+  /** When they were accepted, as an ISO text; all have the same length. */
+  readonly receivedAt: string
 }
 
 interface Waiting<Held> {
@@ -19,6 +21,9 @@ const MAX_TRANSACTIONS = 2
 const FEW_EVENTS = 25_000
 const MIN_PAUSE_RATIO = 3
 const MAX_GATHER_MS = 250
+// After a transaction of a backlog the next jobs are on their way, and none may be counted before one that was accepted
+// earlier. Where they do not come, the backlog is gone.
+const MAX_REFILL_MS = 100
 
 /**
  * Lets jobs that are in flight at the same time share one transaction. Answers per batch, so that a failure of the
@@ -31,6 +36,8 @@ export class BatchMerger<Held extends Batch> {
   /** Jobs that are held: those that wait and those of running transactions. */
   #held = 0
   readonly #slots: number
+  /** Until when the places of jobs that have ended are being taken by the next. */
+  #refillsUntilMs = 0
   /** Until when the few events of an organization gather, where that is still to come. */
   readonly #gathersUntilMs = new Map<number, number>()
   #timer: NodeJS.Timeout | undefined
@@ -44,7 +51,9 @@ export class BatchMerger<Held extends Batch> {
   /** Resolves once the batch is committed. */
   async submit(batch: Held): Promise<void> {
     const settle = Promise.withResolvers<void>()
-    this.#waiting.push({ batch, settle })
+    // Jobs that are taken in the same moment come in any order.
+    const place = this.#waiting.findLastIndex((waiting) => waiting.batch.receivedAt <= batch.receivedAt) + 1
+    this.#waiting.splice(place, 0, { batch, settle })
     this.#held += 1
     // Jobs that arrive in the same turn of the event loop get the chance to join.
     setImmediate(() => this.#startNext())
@@ -53,6 +62,9 @@ export class BatchMerger<Held extends Batch> {
 
   #startNext(): void {
     if (this.#running >= MAX_TRANSACTIONS) return
+    if (this.#held < this.#slots && performance.now() < this.#refillsUntilMs) {
+      return this.#startAt(this.#refillsUntilMs)
+    }
     const organizationId = this.#nextOrganization()
     if (organizationId === undefined) {
       if (this.#waiting.length > 0) this.#startLater()
@@ -65,6 +77,7 @@ export class BatchMerger<Held extends Batch> {
     this.#running += 1
     void this.#run(group).finally(() => {
       this.#running -= 1
+      if (this.#held >= this.#slots) this.#refillsUntilMs = performance.now() + MAX_REFILL_MS
       this.#held -= group.length
       const untilMs = startedAtMs + MIN_PAUSE_RATIO * (performance.now() - startedAtMs)
       // Unless another has started meanwhile.
@@ -88,7 +101,7 @@ export class BatchMerger<Held extends Batch> {
     }
   }
 
-  // The longest waiting organization goes first, except those that gather.
+  // The organization whose events wait longest goes first, except those that gather.
   #nextOrganization(): number | undefined {
     const nowMs = performance.now()
     for (const [organizationId, untilMs] of this.#gathersUntilMs) {
@@ -105,19 +118,27 @@ export class BatchMerger<Held extends Batch> {
 
   // All that wait are of organizations that gather.
   #startLater(): void {
-    const untilMs = this.#waiting.map(({ batch }) => this.#gathersUntilMs.get(batch.organizationId) ?? 0)
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#startNext(), Math.ceil(Math.min(...untilMs) - performance.now()))
+    this.#startAt(Math.min(...this.#waiting.map(({ batch }) => this.#gathersUntilMs.get(batch.organizationId) ?? 0)))
   }
 
-  // A transaction holds one organization's events.
+  #startAt(timeMs: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#startNext(), Math.ceil(timeMs - performance.now()))
+  }
+
+  // A transaction holds one organization's events, in the order in which they were accepted: none goes before one that does
+  // not fit.
   #takeGroup(organizationId: number): Waiting<Held>[] {
     const group: Waiting<Held>[] = []
     const left: Waiting<Held>[] = []
     let events = 0
+    let isFull = false
     for (const waiting of this.#waiting) {
-      const fits = group.length === 0 || events + waiting.batch.count <= MAX_EVENTS_PER_TRANSACTION
-      if (waiting.batch.organizationId === organizationId && fits) {
+      const isOfOrganization = waiting.batch.organizationId === organizationId
+      if (isOfOrganization) {
+        isFull ||= group.length > 0 && events + waiting.batch.count > MAX_EVENTS_PER_TRANSACTION
+      }
+      if (isOfOrganization && !isFull) {
         group.push(waiting)
         events += waiting.batch.count
       } else left.push(waiting)

@@ -8,9 +8,9 @@ import { BatchMerger } from './batch-merger.ts'
 import { aggregateOrBisect } from './bisect.ts'
 import { requireReceivedMicros, type UsageBatch } from './received-events.ts'
 
-// Of each partition. Jobs of a thousand events are usual, and a backlog is worked off only in large transactions: with a
-// third of this, one that came of a slow minute grew for ten.
-const CONCURRENCY = 60
+// Jobs of a thousand events are usual, and a backlog is worked off only in large transactions: with a third of this, one that
+// came of a slow minute grew for ten.
+const CONCURRENCY = 120
 
 /** Stores, deduplicates and rolls up usage events; many queued jobs share one transaction. */
 export const aggregateUsage = defineWorker({

@@ -61,6 +61,25 @@ async function untilCounted(client: ApiClient, units: number): Promise<void> {
   expect(await countedUnits(client)).toBe(String(units))
 }
 
+test('of events with one identity the first that was accepted counts, however much waits before them', async () => {
+  const { api, client } = await start({})
+  await createCount(client)
+  const say = async (said: readonly object[]) => {
+    expect((await client.post('/events/batch', { events: said })).status).toBe(202)
+  }
+  // Jobs that take long between jobs that do not: were they taken from two queues in turns, the short ones would be ahead.
+  const long = events('filler', 2_000)
+  for (let index = 0; index < 100; index += 1) {
+    await say(long)
+    await say(long.slice(0, 1))
+  }
+  for (let index = 0; index < 10; index += 1) {
+    for (const n of [1, 1_000]) await say([{ ...event(`twin-${index}`), properties: { n } }])
+  }
+  await startCounting(api)
+  await untilCounted(client, 2_000 + 10)
+})
+
 test('past the bound of the queue events are refused, and everything accepted is counted', async () => {
   const { api, client } = await start({ INGEST_MAX_QUEUED_EVENTS: '500' })
   await createCount(client)

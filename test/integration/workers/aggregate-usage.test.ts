@@ -60,6 +60,22 @@ async function registerCustomer(externalId: string): Promise<void> {
 }
 
 describe('events', () => {
+  test('of one identity count as the first that was accepted says, also where its transaction takes longer', async () => {
+    const twin = (tokens: number) =>
+      usageEvent({ externalCustomerId: 'twin', transactionId: 'twin', code: 'twin', properties: { tokens } })
+    // Customers that nobody has seen are looked up and made before the first identity is claimed.
+    const strangers = Array.from({ length: 3_000 }, (_, index) =>
+      usageEvent({ externalCustomerId: `stranger-${index}`, code: 'stranger' }),
+    )
+    await Promise.all([aggregate([...strangers, twin(1)]), aggregate([twin(2)])])
+    const { rows } = await fixture.pool.query(
+      `select properties->>'tokens' as tokens from usage_events where code = 'twin'`,
+    )
+    expect(rows).toEqual([{ tokens: '1' }])
+    const conflicts = await fixture.pool.query(`select reason from unprocessed_events where transaction_id = 'twin'`)
+    expect(conflicts.rows).toContainEqual({ reason: 'duplicate_conflict' })
+  })
+
   test('count once, however often and in whatever company they are sent', async () => {
     await insertMetric(fixture, { code: 'once', aggregation: 'sum', fieldName: 'tokens' })
     await registerCustomer('once')

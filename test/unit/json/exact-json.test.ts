@@ -10,6 +10,8 @@ describe('exact JSON', () => {
     '100.0',
     '1e3',
     '1E-7',
+    '0.0000001',
+    '-0.00000012',
     '-0',
     '-0.0',
     '1e400',
@@ -31,7 +33,10 @@ describe('exact JSON', () => {
   })
   test('every number survives', () => {
     const literals = fc
-      .tuple(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), fc.option(fc.stringMatching(/^[0-9]{1,25}$/)))
+      .tuple(
+        fc.oneof(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), fc.constant(0n)),
+        fc.option(fc.stringMatching(/^0{0,12}[0-9]{1,25}$/)),
+      )
       .map(([whole, fraction]) => (fraction === null ? `${whole}` : `${whole}.${fraction}`))
     fc.assert(
       fc.property(literals, (literal) => {

@@ -4,6 +4,7 @@ import { BatchMerger } from '../../../workers/aggregate-usage/batch-merger.ts'
 interface SentBatch {
   readonly organizationId: number
   readonly count: number
+  readonly receivedAt: string
 }
 
 const SLOTS = 5
@@ -23,7 +24,9 @@ beforeEach(() => {
 })
 afterEach(() => vi.useRealTimers())
 
-const batch = (organizationId: number, count: number): SentBatch => ({ organizationId, count })
+const batch = (organizationId: number, count: number, receivedAt = '2026-03-02T00:00:00Z'): SentBatch => {
+  return { organizationId, count, receivedAt }
+}
 
 async function submit(...batches: readonly SentBatch[]): Promise<void> {
   for (const sent of batches) void merger.submit(sent)
@@ -85,4 +88,26 @@ test('a transaction takes no more than 75,000 events, but one batch of any size'
   await submit(batch(1, 80_000), batch(1, 65_000), batch(1, 10_000), batch(1, 1))
   await vi.advanceTimersByTimeAsync(260)
   expect(transactions).toEqual([[batch(1, 80_000)], [batch(1, 65_000), batch(1, 10_000)], [batch(1, 1)]])
+})
+
+test('batches of an organization are counted in the order in which they were accepted, also where the next does not fit', async () => {
+  const at = (second: number, count: number) => batch(1, count, `2026-03-02T00:00:0${second}.5Z`)
+  await submit(at(0, 1))
+  await submit(at(3, 40_000), at(1, 40_000), at(4, 1), at(2, 30_000))
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(transactions.slice(1)).toEqual([
+    [at(1, 40_000), at(2, 30_000)],
+    [at(3, 40_000), at(4, 1)],
+  ])
+})
+
+test('after a transaction of a backlog none is counted before those that are still being taken, or for long', async () => {
+  const at = (second: number) => batch(1, 30_000, `2026-03-02T00:00:0${second}.5Z`)
+  await submit(...Array.from({ length: SLOTS }, () => batch(1, 1)))
+  await vi.advanceTimersByTimeAsync(TAKES_MS)
+  await submit(at(3))
+  await submit(at(1))
+  expect(transactions).toHaveLength(1)
+  await vi.advanceTimersByTimeAsync(100)
+  expect(transactions.slice(1)).toEqual([[at(1), at(3)]])
 })
