@@ -1,6 +1,7 @@
-import type { Worker } from 'bullmq'
+import type { QueueBackend } from '../queues/backend.ts'
 import type { WorkerContext } from './context.ts'
 
+type Worker = ReturnType<QueueBackend['createWorker']>
 type Log = Pick<WorkerContext['log'], 'warn'>
 
 /**
