@@ -62,12 +62,13 @@ async function findSeries(
        (select series_id from usage_series
         where organization_id = $1 and customer_id = wanted.customer_id and billable_metric_id = wanted.metric_id
           and generation = wanted.generation and external_subscription_id = wanted.external_subscription_id
-          and dimensions = wanted.dimensions limit 1)
+          and md5(dimensions::text)::uuid = md5(wanted.dimensions::text)::uuid limit 1)
        union all
        (select series_id from usage_series
         where organization_id = $1 and customer_id = wanted.customer_id and billable_metric_id = wanted.metric_id
           and generation = wanted.generation and external_subscription_id is null
-          and wanted.external_subscription_id is null and dimensions = wanted.dimensions limit 1)) found`,
+          and wanted.external_subscription_id is null
+          and md5(dimensions::text)::uuid = md5(wanted.dimensions::text)::uuid limit 1)) found`,
     [organizationId, ...columnsOf(identities)],
   )
   const found = new Map(rows.map((row) => [Number(row.position) - 1, row.series_id]))

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -60,6 +61,22 @@ async function registerCustomer(externalId: string): Promise<void> {
 }
 
 describe('events', () => {
+  test('are told apart by properties that are longer than an index takes', async () => {
+    await insertMetric(fixture, { code: 'long', aggregation: 'count', dimensionKeys: ['model'] })
+    await registerCustomer('long')
+    const models = ['a', 'b'].map((last) => randomBytes(20_000).toString('base64') + last)
+    const event = (model: string) => usageEvent({ externalCustomerId: 'long', code: 'long', properties: { model } })
+    await aggregate(models.map(event))
+    await aggregate(models.map(event))
+    const { rows } = await fixture.pool.query(
+      `select distinct series_id, events_count::int from usage_rollups join usage_series using (customer_id, series_id)
+       join billable_metrics on id = billable_metric_id where code = 'long' and level = 0`,
+    )
+    expect(rows.map(({ events_count }) => events_count)).toEqual([2, 2])
+    const unprocessed = await fixture.pool.query(`select from unprocessed_events where code = 'long'`)
+    expect(unprocessed.rowCount).toBe(0)
+  })
+
   test('of one identity count as the first that was accepted says, also where its transaction takes longer', async () => {
     const twin = (tokens: number) =>
       usageEvent({ externalCustomerId: 'twin', transactionId: 'twin', code: 'twin', properties: { tokens } })
