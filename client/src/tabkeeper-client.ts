@@ -8,6 +8,7 @@ import {
 } from './client-options.ts'
 import { Sender } from './delivery/sender.ts'
 import { eventText, type UsageEvent } from './event-text.ts'
+import { errorReporter, type ReportError } from './report-error.ts'
 import { RejectedEvents } from './spool/rejected-events.ts'
 import { Spool } from './spool/spool.ts'
 
@@ -31,8 +32,9 @@ const CLOSE_WITHIN_MS = 10_000
 export async function openClient(options: ClientOptions): Promise<TabkeeperClient> {
   const settings = readOptions(options)
   const lost = new AbortController()
-  const spool = await Spool.open(settings, () => lost.abort())
-  return new TabkeeperClient(spool, settings, lost.signal)
+  const onError = errorReporter(settings.onError)
+  const spool = await Spool.open(settings, { onLost: () => lost.abort(), onError })
+  return new TabkeeperClient(spool, settings, { lost: lost.signal, onError })
 }
 
 /** Records events durably on this machine and sends them in the background, each so that it counts exactly once. */
@@ -40,16 +42,18 @@ export class TabkeeperClient {
   readonly #spool: Spool
   readonly #sender: Sender
   readonly #settings: Settings
+  readonly #report: ReportError
   #closing: Promise<{ readonly unsentEvents: number }> | undefined
   #lost = false
 
   /** Made by `openClient`. */
-  constructor(spool: Spool, settings: Settings, lost: AbortSignal) {
+  constructor(spool: Spool, settings: Settings, { lost, onError }: { lost: AbortSignal; onError: ReportError }) {
     lost.addEventListener('abort', () => this.#abandon())
     this.#spool = spool
     this.#settings = settings
+    this.#report = onError
     const rejectedEvents = new RejectedEvents(settings.spoolDirectory)
-    this.#sender = new Sender({ spool, rejectedEvents, settings, onError: (error) => this.#report(error) })
+    this.#sender = new Sender({ spool, rejectedEvents, settings, onError })
     for (const path of spool.damaged) {
       this.#report(new ClientError('spool_damaged', `events of ${path} cannot be read; all others are sent`))
     }
@@ -128,16 +132,6 @@ export class TabkeeperClient {
 
   #requireOpen(): void {
     if (this.#closing !== undefined) throw new ClientError('closed', 'the client is closed')
-  }
-
-  #report(error: ClientError): void {
-    const { onError } = this.#settings
-    try {
-      if (onError !== undefined) return onError(error)
-    } catch (thrown) {
-      process.emitWarning(`onError threw: ${String(thrown)}`, 'TabkeeperWarning')
-    }
-    process.emitWarning(error.message, { type: 'TabkeeperWarning', code: error.code })
   }
 }
 

@@ -28,6 +28,12 @@ interface Flush {
   readonly reject: (error: ClientError) => void
 }
 
+interface AnsweredBatch {
+  readonly batch: SpooledBatch
+  /** Why events were rejected, by their place. */
+  readonly rejected: ReadonlyMap<number, readonly RejectionIssue[]>
+}
+
 type Failure = Extract<Verdict, { kind: 'wait' | 'stop' }>
 
 // A key that was refused may be allowed again.
@@ -52,6 +58,8 @@ export class Sender {
   #failures = 0
   #batchEvents: number
   #waitingSinceMs: number | undefined = 0
+  /** What the service has answered for and the spool has not noted yet: never sent again. */
+  #answered: AnsweredBatch | undefined
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -151,16 +159,27 @@ export class Sender {
     for (const { resolve } of done) resolve()
   }
 
-  // One request; what it fails with, if it does.
+  // One request at most; what it fails with, if it does.
   async #sendNext(): Promise<Failure | undefined> {
     const { spool } = this.#parts
     if (spool.unreported.length > 0) return await this.#reportDropped(spool.unreported.slice(0, MAX_REPORTED_RANGES))
+    const failure = this.#answered === undefined ? await this.#sendBatch() : undefined
+    if (failure === undefined && this.#answered !== undefined) await this.#settle(this.#answered)
+    return failure
+  }
+
+  async #sendBatch(): Promise<Failure | undefined> {
+    const { spool } = this.#parts
     const batch = await spool.readBatch(this.#batchEvents)
     if (batch.events.length === 0) throw nothingToRead(spool)
     const verdict = judgeBatchAnswer(await postEvents(this.#destination, batch.events), batch.events.length, Date.now())
     if (verdict.kind === 'wait' || verdict.kind === 'stop') return verdict
     if (verdict.kind === 'divide' && batch.events.length > 1) this.#batchEvents = Math.ceil(batch.events.length / 2)
-    else await this.#settle(batch, verdict.kind === 'divide' ? new Map([[0, verdict.issues]]) : verdict.rejected)
+    else
+      this.#answered = {
+        batch,
+        rejected: verdict.kind === 'divide' ? new Map([[0, verdict.issues]]) : verdict.rejected,
+      }
     return undefined
   }
 
@@ -172,7 +191,7 @@ export class Sender {
   }
 
   // Kept aside before the batch is settled, so that a crash in between rejects them again and loses none.
-  async #settle(batch: SpooledBatch, rejected: ReadonlyMap<number, readonly RejectionIssue[]>): Promise<void> {
+  async #settle({ batch, rejected }: AnsweredBatch): Promise<void> {
     const { spool, settings } = this.#parts
     const found = batch.events.flatMap(({ sequence, text }, index) => {
       const errors = rejected.get(index)
@@ -182,6 +201,7 @@ export class Sender {
     })
     if (found.length > 0) await this.#keepAside(found)
     await spool.settle(batch, rangesOf(found.map(({ sequence }) => sequence)))
+    this.#answered = undefined
     this.#batchEvents = Math.min(settings.batchEvents, this.#batchEvents * 2)
     this.#waitingSinceMs = performance.now()
     for (const { event, ...rest } of found)

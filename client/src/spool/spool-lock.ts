@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { link, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ClientError } from '../client-error.ts'
-import { readIfThere } from './durable-file.ts'
+import { createFile, readIfThere } from './durable-file.ts'
+import { withReserve } from './reserve.ts'
 
 interface Owner {
   readonly token: string
@@ -40,7 +41,9 @@ export class SpoolLock {
       startedAt: await startOf(process.pid),
     }
     const claim = `${path}.${owner.token}`
-    await writeFile(claim, JSON.stringify(owner))
+    // On a full disk the lock of a process that is gone makes room, and after it the reserve; both are left to the living.
+    await removeIfStale(path)
+    await withReserve(folder, () => createFile(claim, JSON.stringify(owner)))
     try {
       for (let attempt = 0; attempt < 5; attempt += 1) {
         if (await placed(claim, path)) return new SpoolLock(path, owner.token, onLost)

@@ -1,15 +1,25 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { ClientError } from '../client-error.ts'
 import type { Settings } from '../client-options.ts'
+import type { ReportError } from '../report-error.ts'
 import { AppendQueue } from './append-queue.ts'
 import { encodeFrame, frameBytes } from './frame.ts'
-import { type Progress, type Range, readProgress, requireProducerId, writeProgress } from './progress.ts'
+import { KeptProgress } from './kept-progress.ts'
+import { type Range, readProgress, requireProducerId } from './progress.ts'
 import { readBatch, type SpooledBatch } from './read-batch.ts'
+import { makeReserve } from './reserve.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { type FoundSegments, findSegments, openSegment, type Segment } from './segments.ts'
 import { SpoolLock } from './spool-lock.ts'
 
 export type SpoolSettings = Pick<Settings, 'spoolDirectory' | 'producer' | 'maxSpoolBytes' | 'fsync'>
+
+/** Who is told what befalls a spool while it is open. */
+export interface SpoolObserver {
+  /** Another process has taken it. */
+  readonly onLost: () => void
+  readonly onError: ReportError
+}
 
 const SEGMENT_BYTES = 8 * 1_048_576
 
@@ -17,7 +27,7 @@ interface Parts {
   readonly folder: string
   readonly producerId: string
   readonly lock: SpoolLock
-  readonly progress: Progress
+  readonly progress: KeptProgress
   readonly found: FoundSegments
   readonly writer: SegmentWriter
 }
@@ -32,8 +42,8 @@ export class Spool {
   readonly #lock: SpoolLock
   readonly #segments: Segment[]
   readonly #queue = new AppendQueue((texts) => this.#write(texts))
+  readonly #progress: KeptProgress
   #writer: SegmentWriter
-  #progress: Progress
   #lastSequence: number
   #unsent: { segment: number; offset: number }
 
@@ -46,12 +56,12 @@ export class Spool {
     this.#progress = progress
     this.#segments = found.segments
     this.#unsent = { ...found.unsent }
-    this.#lastSequence = Math.max(found.lastSequence, progress.settledThrough)
+    this.#lastSequence = Math.max(found.lastSequence, progress.now.settledThrough)
     this.#writer = writer
   }
 
-  /** Takes the folder for this process and repairs what a crash has left in it. `onLost` is called when it is taken away. */
-  static async open(settings: SpoolSettings, onLost: () => void): Promise<Spool> {
+  /** Takes the folder for this process and repairs what a crash has left in it. */
+  static async open(settings: SpoolSettings, { onLost, onError }: SpoolObserver): Promise<Spool> {
     const folder = settings.spoolDirectory
     await mkdir(folder, { recursive: true })
     const lock = await SpoolLock.acquire(folder, onLost)
@@ -62,7 +72,9 @@ export class Spool {
       const lastSequence = Math.max(found.lastSequence, progress.settledThrough)
       if (found.segments.length === 0) found.segments.push(await openSegment(folder, lastSequence + 1))
       const writer = await SegmentWriter.open(found.segments.at(-1) as Segment, settings.fsync)
-      return new Spool(settings, { folder, producerId, lock, progress, found, writer })
+      await makeReserve(folder)
+      const kept = new KeptProgress(folder, { progress, onError })
+      return new Spool(settings, { folder, producerId, lock, progress: kept, found, writer })
     } catch (error) {
       await lock.release()
       throw error
@@ -75,11 +87,11 @@ export class Spool {
   }
 
   get settledThrough(): number {
-    return this.#progress.settledThrough
+    return this.#progress.now.settledThrough
   }
 
   get unreported(): readonly Range[] {
-    return this.#progress.unreported
+    return this.#progress.now.unreported
   }
 
   /** Resolves with the sequence of the event once it is kept. Throws `spool_full` while too much waits to be sent. */
@@ -105,17 +117,21 @@ export class Spool {
     }
   }
 
-  /** Notes that a batch needs no sending any more, then lets go of segments of which nothing does. */
+  /**
+   * Notes that a batch needs no sending any more, then lets go of segments of which nothing does. On a disk that is full
+   * that happens all the same, because it is what makes room.
+   */
   async settle({ events, endOffset }: SpooledBatch, rejected: readonly Range[]): Promise<void> {
     const settledThrough = events.at(-1)?.sequence ?? this.settledThrough
-    await this.#saveProgress({ settledThrough, unreported: [...this.unreported, ...rejected] })
     this.#unsent = { segment: this.#unsent.segment, offset: endOffset }
+    await this.#progress.set({ settledThrough, unreported: [...this.unreported, ...rejected] })
     await this.#dropSettledSegments()
+    if (!this.#progress.isWritten) await this.#progress.write()
   }
 
   /** Notes that the service knows of these rejected events. */
   async markReported(reported: readonly Range[]): Promise<void> {
-    await this.#saveProgress({ ...this.#progress, unreported: this.unreported.slice(reported.length) })
+    await this.#progress.set({ ...this.#progress.now, unreported: this.unreported.slice(reported.length) })
   }
 
   /** Waits until no event is being written. */
@@ -127,15 +143,11 @@ export class Spool {
   async close(): Promise<void> {
     await this.settleAppends()
     try {
+      await this.#progress.close()
       await this.#writer.close()
     } finally {
       await this.#lock.release()
     }
-  }
-
-  async #saveProgress(progress: Progress): Promise<void> {
-    await writeProgress(this.#folder, progress)
-    this.#progress = progress
   }
 
   async #write(texts: readonly Buffer[]): Promise<number> {
@@ -162,12 +174,18 @@ export class Spool {
 
   // All but the newest, which is being written. What cannot be deleted now is found settled at the next opening.
   async #dropSettledSegments(): Promise<void> {
-    while (this.#segments.length > 1 && (this.#segments[1] as Segment).firstSequence - 1 <= this.settledThrough) {
+    while (this.#segments.length > 1 && this.#mayDrop((this.#segments[1] as Segment).firstSequence - 1)) {
       const [settled] = this.#segments.splice(0, 1)
       this.#unsent =
         this.#unsent.segment === 0 ? { segment: 0, offset: 0 } : { ...this.#unsent, segment: this.#unsent.segment - 1 }
-      await rm((settled as Segment).path, { force: true })
+      await rm((settled as Segment).path, { force: true }).catch(() => undefined)
     }
+  }
+
+  // Rejected events are sent and rejected once more after a crash, unless the disk has noted that they are to be reported.
+  #mayDrop(throughSequence: number): boolean {
+    if (throughSequence > this.settledThrough) return false
+    return this.#progress.isWritten || !this.unreported.some(([first]) => first <= throughSequence)
   }
 
   #isSettled(): boolean {

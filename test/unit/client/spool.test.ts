@@ -11,9 +11,11 @@ const DISK_TIMEOUT_MS = 120_000
 
 let folder: string
 let open: Spool | undefined
+let told: string[]
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tabkeeper-spool-'))
+  told = []
 })
 afterEach(async () => {
   await open?.close()
@@ -24,7 +26,7 @@ afterEach(async () => {
 async function openSpool(settings: Partial<SpoolSettings> = {}): Promise<Spool> {
   open = await Spool.open(
     { spoolDirectory: folder, producer: 'test', maxSpoolBytes: 10_000_000, fsync: 'always', ...settings },
-    () => undefined,
+    { onLost: () => told.push('lost'), onError: ({ code }) => told.push(code) },
   )
   return open
 }
@@ -123,7 +125,7 @@ describe('events in the spool', () => {
     await openSpool()
     const second = Spool.open(
       { spoolDirectory: folder, producer: 'test', maxSpoolBytes: 100_000, fsync: 'always' },
-      () => undefined,
+      { onLost: () => undefined, onError: () => undefined },
     )
     await expect(second).rejects.toMatchObject({ code: 'spool_locked' })
   })
