@@ -18,23 +18,34 @@ export interface SpooledBatch {
 // Holds at least one of the largest events, and stays well below what the service takes in one body.
 const READ_BYTES = 4 * 1_048_576
 
-/** The events of a segment from an offset on, at most `maxEvents`; none at its end. */
-export async function readBatch(segment: Segment, offset: number, maxEvents: number): Promise<SpooledBatch> {
+/** Where to read and how far. */
+export interface Extent {
+  readonly offset: number
+  readonly maxEvents: number
+  /** The last event that somebody was told is safe. */
+  readonly throughSequence: number
+}
+
+/** The events of a segment from an offset on; none at its end. */
+export async function readBatch(
+  segment: Segment,
+  { offset, maxEvents, throughSequence }: Extent,
+): Promise<SpooledBatch> {
   const length = Math.min(READ_BYTES, segment.bytes - offset)
   if (length <= 0) return { events: [], endOffset: offset }
   const bytes = await readBytes(segment.path, offset, length)
   const frames: Frame[] = []
-  let frame = frameAt(bytes, 0)
-  while (frame !== undefined && frames.length < maxEvents) {
+  const first = frameAt(bytes, 0)
+  let frame = first
+  while (frame !== undefined && frames.length < maxEvents && frame.sequence <= throughSequence) {
     frames.push(frame)
     frame = frameAt(bytes, frame.end)
   }
-  const last = frames.at(-1)
-  if (last === undefined) {
+  if (first === undefined) {
     throw new ClientError('spool_damaged', `${segment.path} cannot be read at byte ${offset}: open the client again`)
   }
   const events = frames.map((found) => ({ sequence: found.sequence, text: textOf(bytes, found) }))
-  return { events, endOffset: offset + last.end }
+  return { events, endOffset: offset + (frames.at(-1)?.end ?? 0) }
 }
 
 async function readBytes(path: string, offset: number, length: number): Promise<Buffer> {

@@ -7,6 +7,7 @@ export class SegmentWriter {
   readonly #file: FileHandle
   readonly #durability: 'always' | 'interval'
   #writtenBytes: number
+  #isSpoilt = false
   #syncing: Promise<void> | undefined
 
   private constructor(segment: Segment, file: FileHandle, durability: 'always' | 'interval') {
@@ -24,9 +25,14 @@ export class SegmentWriter {
     return this.#writtenBytes
   }
 
+  /** What a failed write has left behind cannot be cut off: nothing more may be written here. */
+  get isSpoilt(): boolean {
+    return this.#isSpoilt
+  }
+
   /**
-   * Writes whole frames, and with `always` waits for the disk. When it throws, nothing of them stays: a later event takes
-   * their place, and a failed sync is never tried a second time on the same bytes.
+   * Writes whole frames, and with `always` waits for the disk. When it throws, nothing of them may be read: a later event
+   * takes their place, and a failed sync is never tried a second time on the same bytes.
    */
   async append(frames: Buffer): Promise<void> {
     const start = this.#writtenBytes
@@ -34,13 +40,14 @@ export class SegmentWriter {
       for (let done = 0; done < frames.length; ) {
         done += (await this.#file.write(frames, done, frames.length - done, start + done)).bytesWritten
       }
-      this.#writtenBytes = start + frames.length
-      if (this.#durability === 'always') await this.sync()
+      if (this.#durability === 'always') await this.#file.datasync()
     } catch (error) {
-      await this.#file.truncate(start)
-      this.#writtenBytes = start
+      await this.#cutOff(start)
       throw error
     }
+    // Only now, so that a sync meanwhile does not let anybody read what may still fail.
+    this.#writtenBytes = start + frames.length
+    if (this.#durability === 'always') this.segment.bytes = this.#writtenBytes
   }
 
   /** Brings what was written to the disk; only then may it be read and sent. */
@@ -53,9 +60,19 @@ export class SegmentWriter {
 
   async close(): Promise<void> {
     try {
+      if (this.#isSpoilt) await this.#cutOff(this.#writtenBytes)
       await this.sync()
     } finally {
       await this.#file.close()
+    }
+  }
+
+  async #cutOff(bytes: number): Promise<void> {
+    try {
+      await this.#file.truncate(bytes)
+      this.#isSpoilt = false
+    } catch {
+      this.#isSpoilt = true
     }
   }
 

@@ -111,7 +111,7 @@ export class Spool {
     for (;;) {
       const segment = this.#segments[this.#unsent.segment] as Segment
       if (this.#unsent.offset < segment.bytes || segment === this.#segments.at(-1)) {
-        return await readBatch(segment, this.#unsent.offset, maxEvents)
+        return await readBatch(segment, { offset: this.#unsent.offset, maxEvents, throughSequence: this.#lastSequence })
       }
       this.#unsent = { segment: this.#unsent.segment + 1, offset: 0 }
     }
@@ -153,22 +153,36 @@ export class Spool {
   async #write(texts: readonly Buffer[]): Promise<number> {
     const bytes = texts.reduce((sum, text) => sum + frameBytes(text.length), 0)
     const limit = Math.min(SEGMENT_BYTES, this.#settings.maxSpoolBytes / 4)
-    if (this.#writer.writtenBytes > 0 && this.#writer.writtenBytes + bytes > limit) await this.#beginSegment()
+    const isFull = this.#writer.writtenBytes > 0 && this.#writer.writtenBytes + bytes > limit
+    if (isFull || this.#writer.isSpoilt) await this.#beginSegment()
     const first = this.#lastSequence + 1
     const durableThrough = this.#lastSequence
     const frames = texts.map((text, index) => encodeFrame(text, { sequence: first + index, durableThrough }))
-    await this.#writer.append(Buffer.concat(frames))
+    await this.#append(Buffer.concat(frames))
     this.#lastSequence += texts.length
     return first
   }
 
+  async #append(frames: Buffer): Promise<void> {
+    try {
+      await this.#writer.append(frames)
+    } catch (error) {
+      // At once, so that a crash does not find at the end of the newest segment what was refused.
+      if (this.#writer.isSpoilt) await this.#beginSegment().catch(() => undefined)
+      throw error
+    }
+  }
+
   async #beginSegment(): Promise<void> {
-    await this.#writer.sync()
+    const left = this.#writer
+    await left.sync()
+    // One without events has the name of the next, and what a failed write has left in it must not stay behind them.
+    const isEmpty = left.segment.firstSequence > this.#lastSequence
+    if (isEmpty) await rm(left.segment.path, { force: true })
     const segment = await openSegment(this.#folder, this.#lastSequence + 1)
-    const next = await SegmentWriter.open(segment, this.#settings.fsync)
-    await this.#writer.close()
-    this.#writer = next
-    this.#segments.push(segment)
+    this.#writer = await SegmentWriter.open(segment, this.#settings.fsync)
+    this.#segments.splice(isEmpty ? -1 : this.#segments.length, 1, segment)
+    await left.close()
     await this.#dropSettledSegments()
   }
 
