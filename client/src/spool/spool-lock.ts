@@ -1,18 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { link, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ClientError } from '../client-error.ts'
 import { createFile, readIfThere } from './durable-file.ts'
+import { isRunning, type LockOwner, parseOwner, thisProcess } from './lock-owner.ts'
 import { withReserve } from './reserve.ts'
-
-interface Owner {
-  readonly token: string
-  readonly host: string
-  readonly pid: number
-  /** When the process started, in ticks of the kernel; null where that cannot be told. */
-  readonly startedAt: string | null
-}
 
 const HEARTBEAT_MS = 10_000
 /** Of an owner on another host nothing can be asked; it is gone when its heart stops for this long. */
@@ -34,12 +26,7 @@ export class SpoolLock {
   /** Throws `spool_locked` while another process, or another client of this one, has it. */
   static async acquire(folder: string, onLost: () => void): Promise<SpoolLock> {
     const path = join(folder, 'lock')
-    const owner: Owner = {
-      token: randomUUID(),
-      host: hostname(),
-      pid: process.pid,
-      startedAt: await startOf(process.pid),
-    }
+    const owner = await thisProcess(randomUUID())
     const claim = `${path}.${owner.token}`
     // On a full disk the lock of a process that is gone makes room, and after it the reserve; both are left to the living.
     await removeIfStale(path)
@@ -106,39 +93,11 @@ async function removeIfStale(path: string): Promise<void> {
   }
 }
 
-async function isAlive(path: string, owner: Owner | undefined): Promise<boolean> {
-  if (owner?.host === hostname()) {
-    const startedAt = await startOf(owner.pid)
-    if (owner.startedAt !== null || startedAt !== null) return startedAt !== null && startedAt === owner.startedAt
-    return isRunning(owner.pid)
-  }
+async function isAlive(path: string, owner: LockOwner | undefined): Promise<boolean> {
+  const isKnown = owner === undefined ? undefined : await isRunning(owner)
+  if (isKnown !== undefined) return isKnown
   const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }))
   return Date.now() - mtimeMs < SILENT_FOR_MS
-}
-
-// A number of a process is given out again, and in containers at once; the time of the start tells them apart.
-async function startOf(pid: number): Promise<string | null> {
-  if (process.platform !== 'linux') return null
-  const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  const [state = 'X', ...fields] = line.slice(line.lastIndexOf(')') + 2).split(' ')
-  return /^[ZX]/.test(state) || line === '' ? null : (fields[18] ?? null)
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-function parseOwner(text: string | undefined): Owner | undefined {
-  try {
-    return text === undefined ? undefined : (JSON.parse(text) as Owner)
-  } catch {
-    return undefined
-  }
 }
 
 function locked(path: string, found: string | undefined): ClientError {
