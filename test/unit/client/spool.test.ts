@@ -1,4 +1,14 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -134,12 +144,33 @@ describe('events in the spool', () => {
     ['a process that is gone', { pid: 2 ** 22 - 1, startedAt: '1' }],
     ['a process whose number was given out again', { pid: process.ppid, startedAt: '1' }],
   ])('are free again after %s', async (_, owner) => {
+    await leaveLock(owner)
+    expect(await append(await openSpool(), ['{}'])).toEqual([1])
+  })
+
+  test.each([
+    ['on another host', { host: 'elsewhere' }],
+    ['in another container of the same name', { pidNamespace: 'pid:[1]' }],
+    ['on another machine of the same name', { bootId: 'another' }],
+  ])('belong to a process %s for as long as it was heard of in the last minute', async (_, owner) => {
+    await leaveLock({ pid: 2 ** 22 - 1, startedAt: '1', ...owner })
+    await expect(openSpool()).rejects.toMatchObject({ code: 'spool_locked' })
+    letBeSilent(60_001)
+    expect(await append(await openSpool(), ['{}'])).toEqual([1])
+  })
+
+  /** Leaves the lock of another process behind. */
+  async function leaveLock(owner: object): Promise<void> {
     await openSpool()
     const lock = JSON.parse(readFileSync(join(folder, 'lock'), 'utf8')) as object
     await closeSpool()
     writeFileSync(join(folder, 'lock'), JSON.stringify({ ...lock, ...owner }))
-    expect(await append(await openSpool(), ['{}'])).toEqual([1])
-  })
+  }
+
+  function letBeSilent(forMs: number): void {
+    const last = new Date(Date.now() - forMs)
+    utimesSync(join(folder, 'lock'), last, last)
+  }
 })
 
 describe('after a crash', () => {
