@@ -29,6 +29,11 @@ export interface ClientOptions {
   readonly batchEvents?: number
   /** How long an event waits for company at most; 1,000 when left out. */
   readonly flushIntervalMs?: number
+  /**
+   * How long an opening waits for a folder that another process has; 0 when left out. A process of another host or
+   * container counts as gone after a minute without a sign of life.
+   */
+  readonly lockWaitMs?: number
   /** The most that unsent events may take on the disk; 1 GiB when left out. */
   readonly maxSpoolBytes?: number
   /** The longest wait between two attempts, unless the service asks for more; 30,000 when left out. */
@@ -71,13 +76,20 @@ export function readOptions(options: ClientOptions): Settings {
     fsync,
     batchEvents: readInteger(options, 'batchEvents', { least: 1, most: MAX_BATCH_EVENTS, otherwise: 1_000 }),
     flushIntervalMs: readInteger(options, 'flushIntervalMs', { least: 0, otherwise: 1_000 }),
+    lockWaitMs: readInteger(options, 'lockWaitMs', { least: 0, otherwise: 0 }),
     maxSpoolBytes: readInteger(options, 'maxSpoolBytes', { least: MIN_SPOOL_BYTES, otherwise: 2 ** 30 }),
     maxBackoffMs: readInteger(options, 'maxBackoffMs', { least: 1, otherwise: 30_000 }),
     requestTimeoutMs: readInteger(options, 'requestTimeoutMs', { least: 1, otherwise: 30_000 }),
   }
 }
 
-type NumericOption = 'batchEvents' | 'flushIntervalMs' | 'maxSpoolBytes' | 'maxBackoffMs' | 'requestTimeoutMs'
+type NumericOption =
+  | 'batchEvents'
+  | 'flushIntervalMs'
+  | 'lockWaitMs'
+  | 'maxSpoolBytes'
+  | 'maxBackoffMs'
+  | 'requestTimeoutMs'
 
 function readInteger(
   options: ClientOptions,

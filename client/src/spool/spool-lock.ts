@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { link, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { ClientError } from '../client-error.ts'
 import { createFile, readIfThere } from './durable-file.ts'
-import { isRunning, type LockOwner, parseOwner, thisProcess } from './lock-owner.ts'
+import { isRunning, parseOwner, thisProcess } from './lock-owner.ts'
 import { withReserve } from './reserve.ts'
 
 const HEARTBEAT_MS = 10_000
 /** Of an owner on another host nothing can be asked; it is gone when its heart stops for this long. */
 const SILENT_FOR_MS = 60_000
+const ASK_AGAIN_AFTER_MS = 250
 
 /** Holds a spool for this process alone. A lock whose process is gone is taken over. */
 export class SpoolLock {
@@ -23,8 +25,21 @@ export class SpoolLock {
     this.#heartbeat.unref()
   }
 
-  /** Throws `spool_locked` while another process, or another client of this one, has it. */
-  static async acquire(folder: string, onLost: () => void): Promise<SpoolLock> {
+  /** Throws `spool_locked` when another process, or another client of this one, still has it after the wait. */
+  static async acquire(folder: string, { waitMs, onLost }: { waitMs: number; onLost: () => void }): Promise<SpoolLock> {
+    const untilMs = performance.now() + waitMs
+    for (;;) {
+      try {
+        return await SpoolLock.#acquireNow(folder, onLost)
+      } catch (error) {
+        const leftMs = untilMs - performance.now()
+        if (!(error instanceof ClientError && error.code === 'spool_locked') || leftMs <= 0) throw error
+        await pause(Math.min(leftMs, ASK_AGAIN_AFTER_MS))
+      }
+    }
+  }
+
+  static async #acquireNow(folder: string, onLost: () => void): Promise<SpoolLock> {
     const path = join(folder, 'lock')
     const owner = await thisProcess(randomUUID())
     const claim = `${path}.${owner.token}`
@@ -39,7 +54,7 @@ export class SpoolLock {
     } finally {
       await rm(claim, { force: true })
     }
-    throw locked(path, await readIfThere(path))
+    throw locked(path, { found: await readIfThere(path), isKnown: true })
   }
 
   async release(): Promise<void> {
@@ -81,7 +96,8 @@ async function removeIfStale(path: string): Promise<void> {
   const found = await readIfThere(path)
   if (found === undefined) return
   const owner = parseOwner(found)
-  if (await isAlive(path, owner)) throw locked(path, found)
+  const running = owner === undefined ? undefined : await isRunning(owner)
+  if (running ?? (await isHeardOf(path))) throw locked(path, { found, isKnown: running !== undefined })
   // Moved away first: another process may have taken it over since it was read, and gets it back then.
   const aside = `${path}.${randomUUID()}`
   try {
@@ -93,15 +109,16 @@ async function removeIfStale(path: string): Promise<void> {
   }
 }
 
-async function isAlive(path: string, owner: LockOwner | undefined): Promise<boolean> {
-  const isKnown = owner === undefined ? undefined : await isRunning(owner)
-  if (isKnown !== undefined) return isKnown
+async function isHeardOf(path: string): Promise<boolean> {
   const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }))
   return Date.now() - mtimeMs < SILENT_FOR_MS
 }
 
-function locked(path: string, found: string | undefined): ClientError {
+function locked(path: string, { found, isKnown }: { found: string | undefined; isKnown: boolean }): ClientError {
   const owner = parseOwner(found)
   const who = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.host}`
-  return new ClientError('spool_locked', `${path} is held by ${who}: give every process a spool directory of its own`)
+  const fix = isKnown
+    ? 'give every process a spool directory of its own'
+    : `it is on another host or in another container and counts as gone after ${SILENT_FOR_MS / 1000} s without a sign of life; lockWaitMs lets the opening wait for that`
+  return new ClientError('spool_locked', `${path} is held by ${who}: ${fix}`)
 }

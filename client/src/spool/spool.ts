@@ -12,7 +12,7 @@ import { SegmentWriter } from './segment-writer.ts'
 import { type FoundSegments, findSegments, openSegment, type Segment } from './segments.ts'
 import { SpoolLock } from './spool-lock.ts'
 
-export type SpoolSettings = Pick<Settings, 'spoolDirectory' | 'producer' | 'maxSpoolBytes' | 'fsync'>
+export type SpoolSettings = Pick<Settings, 'spoolDirectory' | 'producer' | 'lockWaitMs' | 'maxSpoolBytes' | 'fsync'>
 
 /** Who is told what befalls a spool while it is open. */
 export interface SpoolObserver {
@@ -64,7 +64,7 @@ export class Spool {
   static async open(settings: SpoolSettings, { onLost, onError }: SpoolObserver): Promise<Spool> {
     const folder = settings.spoolDirectory
     await mkdir(folder, { recursive: true })
-    const lock = await SpoolLock.acquire(folder, onLost)
+    const lock = await SpoolLock.acquire(folder, { waitMs: settings.lockWaitMs, onLost })
     try {
       const producerId = await requireProducerId(folder, settings.producer)
       const progress = await readProgress(folder)

@@ -117,6 +117,7 @@ test.each([
   [{ producer: 'x'.repeat(201) }, 'producer'],
   [{ batchEvents: 5_001 }, 'batchEvents'],
   [{ flushIntervalMs: -1 }, 'flushIntervalMs'],
+  [{ lockWaitMs: -1 }, 'lockWaitMs'],
   [{ maxSpoolBytes: 1.5 }, 'maxSpoolBytes'],
 ])('options with %j are refused by name', (about, name) => {
   const options = { url: 'http://localhost', apiKey: 'tk', spoolDirectory: 'spool', ...about }

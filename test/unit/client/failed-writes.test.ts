@@ -20,7 +20,7 @@ afterEach(() => {
 
 async function openSpool(): Promise<Spool> {
   return await Spool.open(
-    { spoolDirectory: folder, producer: 'test', maxSpoolBytes: 100_000, fsync: 'always' },
+    { spoolDirectory: folder, producer: 'test', lockWaitMs: 0, maxSpoolBytes: 100_000, fsync: 'always' },
     { onLost: () => undefined, onError: () => undefined },
   )
 }

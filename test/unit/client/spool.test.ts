@@ -35,7 +35,14 @@ afterEach(async () => {
 
 async function openSpool(settings: Partial<SpoolSettings> = {}): Promise<Spool> {
   open = await Spool.open(
-    { spoolDirectory: folder, producer: 'test', maxSpoolBytes: 10_000_000, fsync: 'always', ...settings },
+    {
+      spoolDirectory: folder,
+      producer: 'test',
+      lockWaitMs: 0,
+      maxSpoolBytes: 10_000_000,
+      fsync: 'always',
+      ...settings,
+    },
     { onLost: () => told.push('lost'), onError: ({ code }) => told.push(code) },
   )
   return open
@@ -134,7 +141,7 @@ describe('events in the spool', () => {
   test('belong to one client at a time', async () => {
     await openSpool()
     const second = Spool.open(
-      { spoolDirectory: folder, producer: 'test', maxSpoolBytes: 100_000, fsync: 'always' },
+      { spoolDirectory: folder, producer: 'test', lockWaitMs: 0, maxSpoolBytes: 100_000, fsync: 'always' },
       { onLost: () => undefined, onError: () => undefined },
     )
     await expect(second).rejects.toMatchObject({ code: 'spool_locked' })
@@ -157,6 +164,13 @@ describe('events in the spool', () => {
     await expect(openSpool()).rejects.toMatchObject({ code: 'spool_locked' })
     letBeSilent(60_001)
     expect(await append(await openSpool(), ['{}'])).toEqual([1])
+  })
+
+  test('are waited for as long as the opening may, and no longer', async () => {
+    await leaveLock({ host: 'elsewhere' })
+    letBeSilent(59_700)
+    await expect(openSpool({ lockWaitMs: 10 })).rejects.toThrow(/on elsewhere: .* after 60 s .*lockWaitMs/)
+    expect(await append(await openSpool({ lockWaitMs: 10_000 }), ['{}'])).toEqual([1])
   })
 
   /** Leaves the lock of another process behind. */
