@@ -32,6 +32,16 @@ export class KeptProgress {
     return this.#isWritten
   }
 
+  /**
+   * Whether nothing up to this sequence is needed any more. Rejected events are, until the disk has noted that they are to
+   * be reported: after a crash they are sent and rejected once more.
+   */
+  covers(throughSequence: number): boolean {
+    const { settledThrough, unreported } = this.#progress
+    if (throughSequence > settledThrough) return false
+    return this.#isWritten || !unreported.some(([first]) => first <= throughSequence)
+  }
+
   /** Resolves when it was tried to be written; what fails is told once, and tried again later. */
   async set(progress: Progress): Promise<void> {
     this.#progress = progress
