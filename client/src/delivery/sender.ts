@@ -171,7 +171,7 @@ export class Sender {
   async #sendBatch(): Promise<Failure | undefined> {
     const { spool } = this.#parts
     const batch = await spool.readBatch(this.#batchEvents)
-    if (batch.events.length === 0) throw nothingToRead(spool)
+    if (batch.events.length === 0) return undefined
     const verdict = judgeBatchAnswer(await postEvents(this.#destination, batch.events), batch.events.length, Date.now())
     if (verdict.kind === 'wait' || verdict.kind === 'stop') return verdict
     if (verdict.kind === 'divide' && batch.events.length > 1) this.#batchEvents = Math.ceil(batch.events.length / 2)
@@ -225,14 +225,6 @@ export class Sender {
       process.emitWarning(`onRejected threw: ${String(error)}`, 'TabkeeperWarning')
     }
   }
-}
-
-// Nothing is asked of the spool unless something waits in it; without an error this would be asked again for ever.
-function nothingToRead({ settledThrough, lastSequence }: Spool): ClientError {
-  return new ClientError(
-    'spool_damaged',
-    `events ${settledThrough + 1} to ${lastSequence} are not in the spool any more`,
-  )
 }
 
 function rangesOf(ascending: readonly number[]): Range[] {

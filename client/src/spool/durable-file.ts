@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Puts a file in the place of another: whoever reads it, even after a power failure, sees the old or the new one. */
@@ -59,10 +59,25 @@ export async function appendLine(path: string, line: string): Promise<void> {
 
 /** The text of a file, or `undefined` when there is none. */
 export async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
+  return await readFile(path, 'utf8').catch(noneIfMissing)
+}
+
+/** Answers for a file that is not there; throws all else. */
+export function noneIfMissing(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+}
+
+/** The bytes of an open file from a place on; fewer at its end. */
+export async function readBytes(
+  file: FileHandle,
+  { offset, length }: { readonly offset: number; readonly length: number },
+): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length)
+  let done = 0
+  while (done < length) {
+    const { bytesRead } = await file.read(bytes, done, length - done, offset + done)
+    if (bytesRead === 0) break
+    done += bytesRead
   }
+  return bytes.subarray(0, done)
 }

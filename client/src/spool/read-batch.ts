@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import { ClientError } from '../client-error.ts'
+import { noneIfMissing, readBytes } from './durable-file.ts'
 import { type Frame, frameAt, textOf } from './frame.ts'
 import type { Segment } from './segments.ts'
 
@@ -26,14 +26,15 @@ export interface Extent {
   readonly throughSequence: number
 }
 
-/** The events of a segment from an offset on; none at its end. */
+/** The events of a segment from an offset on; none at its end. `undefined` when what must be there cannot be read. */
 export async function readBatch(
   segment: Segment,
   { offset, maxEvents, throughSequence }: Extent,
-): Promise<SpooledBatch> {
+): Promise<SpooledBatch | undefined> {
   const length = Math.min(READ_BYTES, segment.bytes - offset)
   if (length <= 0) return { events: [], endOffset: offset }
-  const bytes = await readBytes(segment.path, offset, length)
+  const bytes = await readFrom(segment.path, { offset, length })
+  if (bytes === undefined) return undefined
   const frames: Frame[] = []
   const first = frameAt(bytes, 0)
   let frame = first
@@ -41,24 +42,16 @@ export async function readBatch(
     frames.push(frame)
     frame = frameAt(bytes, frame.end)
   }
-  if (first === undefined) {
-    throw new ClientError('spool_damaged', `${segment.path} cannot be read at byte ${offset}: open the client again`)
-  }
+  if (first === undefined) return undefined
   const events = frames.map((found) => ({ sequence: found.sequence, text: textOf(bytes, found) }))
   return { events, endOffset: offset + (frames.at(-1)?.end ?? 0) }
 }
 
-async function readBytes(path: string, offset: number, length: number): Promise<Buffer> {
-  const file = await open(path, 'r')
+async function readFrom(path: string, extent: { offset: number; length: number }): Promise<Buffer | undefined> {
+  const file = await open(path, 'r').catch(noneIfMissing)
+  if (file === undefined) return undefined
   try {
-    const bytes = Buffer.allocUnsafe(length)
-    let done = 0
-    while (done < length) {
-      const { bytesRead } = await file.read(bytes, done, length - done, offset + done)
-      if (bytesRead === 0) break
-      done += bytesRead
-    }
-    return bytes.subarray(0, done)
+    return await readBytes(file, extent)
   } finally {
     await file.close()
   }

@@ -1,15 +1,21 @@
 import { rm } from 'node:fs/promises'
+import type { ReportError } from '../report-error.ts'
+import { replaceFile } from './durable-file.ts'
 import { encodeFrame, frameBytes } from './frame.ts'
 import type { KeptProgress } from './kept-progress.ts'
+import { mendSegment } from './mend-segment.ts'
 import { readBatch, type SpooledBatch } from './read-batch.ts'
 import { SegmentWriter } from './segment-writer.ts'
 import { type FoundSegments, findSegments, openSegment, type Segment } from './segments.ts'
+import { Turns } from './turns.ts'
 
 export interface ChainSettings {
   readonly folder: string
   readonly durability: 'always' | 'interval'
   /** Beyond this a new segment is begun; one that is larger holds a single write. */
   readonly segmentBytes: number
+  /** Told when events are lost that were safe. */
+  readonly onError: ReportError
 }
 
 interface Parts {
@@ -25,6 +31,8 @@ export class SegmentChain {
   readonly #settings: ChainSettings
   readonly #progress: KeptProgress
   readonly #segments: Segment[]
+  /** Events that are appended and a segment that is left wait for each other. */
+  readonly #turns = new Turns()
   #writer: SegmentWriter
   #lastSequence: number
   /** Where the first event stands that was not read yet. */
@@ -62,28 +70,22 @@ export class SegmentChain {
     return closed + (this.#lastSequence <= this.#progress.now.settledThrough ? 0 : this.#writer.writtenBytes)
   }
 
-  /** Keeps all texts or none, and answers the sequence of the first. Not to be called while it runs. */
+  /** Keeps all texts or none, and answers the sequence of the first. */
   async append(texts: readonly Buffer[]): Promise<number> {
-    const bytes = texts.reduce((sum, text) => sum + frameBytes(text.length), 0)
-    const { writtenBytes, isSpoilt } = this.#writer
-    if (isSpoilt || (writtenBytes > 0 && writtenBytes + bytes > this.#settings.segmentBytes)) await this.#beginSegment()
-    const first = this.#lastSequence + 1
-    const durableThrough = this.#lastSequence
-    const frames = texts.map((text, index) => encodeFrame(text, { sequence: first + index, durableThrough }))
-    await this.#write(Buffer.concat(frames))
-    this.#lastSequence += texts.length
-    return first
+    return await this.#turns.take(() => this.#append(texts))
   }
 
   /** The events that come next, on the disk for sure; none when there are none. Reading again answers the same. */
   async read(maxEvents: number): Promise<SpooledBatch> {
+    const throughSequence = this.#lastSequence
     await this.#writer.sync()
     for (;;) {
       const { segment, offset } = this.#unread
       if (offset < segment.bytes || segment === this.#segments.at(-1)) {
-        return await readBatch(segment, { offset, maxEvents, throughSequence: this.#lastSequence })
-      }
-      this.#unread = { segment: this.#segments[this.#segments.indexOf(segment) + 1] as Segment, offset: 0 }
+        const batch = await readBatch(segment, { offset, maxEvents, throughSequence })
+        if (batch !== undefined) return batch
+        await this.#mend(segment)
+      } else this.#unread = { segment: this.#segments[this.#segments.indexOf(segment) + 1] as Segment, offset: 0 }
     }
   }
 
@@ -105,6 +107,34 @@ export class SegmentChain {
 
   async close(): Promise<void> {
     await this.#writer.close()
+  }
+
+  async #append(texts: readonly Buffer[]): Promise<number> {
+    const bytes = texts.reduce((sum, text) => sum + frameBytes(text.length), 0)
+    const { writtenBytes, isSpoilt } = this.#writer
+    if (isSpoilt || (writtenBytes > 0 && writtenBytes + bytes > this.#settings.segmentBytes)) await this.#beginSegment()
+    const first = this.#lastSequence + 1
+    const durableThrough = this.#lastSequence
+    const frames = texts.map((text, index) => encodeFrame(text, { sequence: first + index, durableThrough }))
+    await this.#write(Buffer.concat(frames))
+    this.#lastSequence += texts.length
+    return first
+  }
+
+  async #mend(segment: Segment): Promise<void> {
+    await this.#turns.take(() => this.#leave(segment))
+    const { firstSequence: nextSequence } = this.#segments[this.#segments.indexOf(segment) + 1] as Segment
+    const { settledThrough } = this.#progress.now
+    const { offset, lost } = await mendSegment(segment, { settledThrough, nextSequence })
+    this.#unread = { segment, offset }
+    if (lost !== undefined) this.#settings.onError(lost)
+  }
+
+  // The file that is being written cannot be replaced under its writer; when it was deleted, the writer still has it.
+  async #leave(segment: Segment): Promise<void> {
+    if (this.#writer.segment !== segment) return
+    await replaceFile(segment.path, await this.#writer.content())
+    await this.#beginSegment()
   }
 
   async #write(frames: Buffer): Promise<void> {

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { readBytes } from './durable-file.ts'
 import type { Segment } from './segments.ts'
 
 /** Appends to the newest segment. */
@@ -56,6 +57,11 @@ export class SegmentWriter {
       this.#syncing ??= this.#syncOnce()
       await this.#syncing
     }
+  }
+
+  /** All that was written, from the open file: it is there even when the file was deleted. */
+  async content(): Promise<Buffer> {
+    return await readBytes(this.#file, { offset: 0, length: this.#writtenBytes })
   }
 
   async close(): Promise<void> {

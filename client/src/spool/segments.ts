@@ -1,6 +1,6 @@
 import { open, readdir, readFile, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
-import { replaceFile, syncFolder } from './durable-file.ts'
+import { noneIfMissing, replaceFile, syncFolder } from './durable-file.ts'
 import type { Frame } from './frame.ts'
 import { judgeSegment, type SegmentBounds } from './judge-segment.ts'
 
@@ -65,14 +65,17 @@ function firstSequenceOf(name: string | undefined): number {
   return name === undefined ? Infinity : Number(NAME.exec(name)?.[1])
 }
 
-interface Repaired {
+export interface Repaired {
   readonly frames: readonly Frame[]
   readonly bytes: number
+  /** Where the file is kept as it was found, when it was damaged. */
   readonly keptAs?: string
 }
 
-async function repair(path: string, bounds: SegmentBounds): Promise<Repaired> {
-  const content = await readFile(path)
+/** Leaves only whole frames in a segment; one that is not there has none. */
+export async function repair(path: string, bounds: SegmentBounds): Promise<Repaired> {
+  const content = await readFile(path).catch(noneIfMissing)
+  if (content === undefined) return { frames: [], bytes: 0 }
   const judgement = judgeSegment(content, bounds)
   if (judgement.state !== 'damaged') {
     // The next event must not be written behind bytes that no reader gets past.

@@ -27,6 +27,7 @@ interface Parts {
   readonly lock: SpoolLock
   readonly progress: KeptProgress
   readonly chain: SegmentChain
+  readonly onError: ReportError
 }
 
 /** Events on the disk, from `append` until they are settled: segments that only grow, and how far they are settled. */
@@ -37,13 +38,15 @@ export class Spool {
   readonly #progress: KeptProgress
   readonly #chain: SegmentChain
   readonly #queue: AppendQueue
+  readonly #onError: ReportError
 
-  private constructor(settings: SpoolSettings, { producerId, lock, progress, chain }: Parts) {
+  private constructor(settings: SpoolSettings, { producerId, lock, progress, chain, onError }: Parts) {
     this.producerId = producerId
     this.#settings = settings
     this.#lock = lock
     this.#progress = progress
     this.#chain = chain
+    this.#onError = onError
     this.#queue = new AppendQueue((texts) => chain.append(texts))
   }
 
@@ -56,9 +59,9 @@ export class Spool {
       const producerId = await requireProducerId(folder, settings.producer)
       const progress = new KeptProgress(folder, { progress: await readProgress(folder), onError })
       const segmentBytes = Math.min(SEGMENT_BYTES, settings.maxSpoolBytes / 4)
-      const chain = await SegmentChain.open({ folder, durability: settings.fsync, segmentBytes }, progress)
+      const chain = await SegmentChain.open({ folder, durability: settings.fsync, segmentBytes, onError }, progress)
       await makeReserve(folder)
-      return new Spool(settings, { producerId, lock, progress, chain })
+      return new Spool(settings, { producerId, lock, progress, chain, onError })
     } catch (error) {
       await lock.release()
       throw error
@@ -96,7 +99,10 @@ export class Spool {
 
   /** The next events that are not settled, on the disk for sure; none when there are none. */
   async readBatch(maxEvents: number): Promise<SpooledBatch> {
-    return await this.#chain.read(maxEvents)
+    const { lastSequence } = this
+    const batch = await this.#chain.read(maxEvents).catch(unreadable)
+    if (batch.events.length === 0 && this.settledThrough < lastSequence) await this.#giveUp(lastSequence)
+    return batch
   }
 
   /**
@@ -109,6 +115,13 @@ export class Spool {
     await this.#progress.set({ settledThrough, unreported: [...this.unreported, ...rejected] })
     await this.#chain.dropSettled()
     if (!this.#progress.isWritten) await this.#progress.write()
+  }
+
+  // Nothing comes behind what was lost, so no batch that is settled passes over it.
+  async #giveUp(lastSequence: number): Promise<void> {
+    const message = `events ${this.settledThrough + 1} to ${lastSequence} are not in the spool any more`
+    this.#onError(new ClientError('spool_damaged', message))
+    await this.#progress.set({ ...this.#progress.now, settledThrough: lastSequence })
   }
 
   /** Notes that the service knows of these rejected events. */
@@ -131,4 +144,8 @@ export class Spool {
       await this.#lock.release()
     }
   }
+}
+
+function unreadable(error: unknown): never {
+  throw new ClientError('spool_unreadable', `events cannot be read from the spool: ${String(error)}`, error)
 }
