@@ -103,10 +103,12 @@ export class TabkeeperClient {
     return this.#closing
   }
 
-  // Another process has taken the folder: this one must neither write nor send any more.
+  // Another process has taken the folder, or it was removed: this one must neither write nor send any more.
   #abandon(): void {
     this.#lost = true
-    this.#report(new ClientError('spool_lock_lost', `${this.#settings.spoolDirectory} was taken by another process`))
+    const left = `${this.unsentEvents} events that were not sent are with the other process, or lost with the folder`
+    const message = `${this.#settings.spoolDirectory} was taken by another process or removed; ${left}`
+    this.#report(new ClientError('spool_lock_lost', message))
     void this.close({ timeoutMs: 0 })
   }
 

@@ -126,7 +126,8 @@ export class Sender {
       return
     }
     if (this.#stopped) return
-    this.#parts.onError(failure.error)
+    // The client itself tells that the spool is gone, and ends.
+    if (failure.error.code !== 'spool_lock_lost') this.#parts.onError(failure.error)
     await this.#waitAfter(failure)
   }
 

@@ -14,6 +14,8 @@ export interface ChainSettings {
   readonly durability: 'always' | 'interval'
   /** Beyond this a new segment is begun; one that is larger holds a single write. */
   readonly segmentBytes: number
+  /** Throws when the folder is not ours any more; asked when something in it is not as it was left. */
+  readonly requireHeld: () => Promise<void>
   /** Told when events are lost that were safe. */
   readonly onError: ReportError
 }
@@ -122,7 +124,11 @@ export class SegmentChain {
   }
 
   async #mend(segment: Segment): Promise<void> {
-    await this.#turns.take(() => this.#leave(segment))
+    await this.#settings.requireHeld()
+    // The file that is being written cannot be replaced under its writer.
+    await this.#turns.take(async () => {
+      if (this.#writer.segment === segment) await this.#beginSegment()
+    })
     const { firstSequence: nextSequence } = this.#segments[this.#segments.indexOf(segment) + 1] as Segment
     const { settledThrough } = this.#progress.now
     const { offset, lost } = await mendSegment(segment, { settledThrough, nextSequence })
@@ -130,26 +136,29 @@ export class SegmentChain {
     if (lost !== undefined) this.#settings.onError(lost)
   }
 
-  // The file that is being written cannot be replaced under its writer; when it was deleted, the writer still has it.
-  async #leave(segment: Segment): Promise<void> {
-    if (this.#writer.segment !== segment) return
-    await replaceFile(segment.path, await this.#writer.content())
-    await this.#beginSegment()
-  }
-
   async #write(frames: Buffer): Promise<void> {
     try {
       await this.#writer.append(frames)
     } catch (error) {
+      if (await this.#writer.isRemoved()) {
+        await this.#beginSegment()
+        return await this.#writer.append(frames)
+      }
       // At once, so that a crash does not find at the end of the newest segment what was refused.
       if (this.#writer.isSpoilt) await this.#beginSegment().catch(() => undefined)
       throw error
     }
   }
 
+  async #putBack(removed: SegmentWriter): Promise<void> {
+    await this.#settings.requireHeld()
+    await replaceFile(removed.segment.path, await removed.content())
+  }
+
   async #beginSegment(): Promise<void> {
     const left = this.#writer
     await left.sync()
+    if (await left.isRemoved()) await this.#putBack(left)
     // One without events has the name of the next, and what a failed write has left in it must not stay behind them.
     const isEmpty = left.segment.firstSequence > this.#lastSequence
     if (isEmpty) await rm(left.segment.path, { force: true })

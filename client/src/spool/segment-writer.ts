@@ -41,6 +41,7 @@ export class SegmentWriter {
       for (let done = 0; done < frames.length; ) {
         done += (await this.#file.write(frames, done, frames.length - done, start + done)).bytesWritten
       }
+      if (await this.isRemoved()) throw new Error(`${this.segment.path} was removed`)
       if (this.#durability === 'always') await this.#file.datasync()
     } catch (error) {
       await this.#cutOff(start)
@@ -59,7 +60,12 @@ export class SegmentWriter {
     }
   }
 
-  /** All that was written, from the open file: it is there even when the file was deleted. */
+  /** Whether somebody has deleted the file: open, it still takes everything, and nobody would find it again. */
+  async isRemoved(): Promise<boolean> {
+    return (await this.#file.stat()).nlink === 0
+  }
+
+  /** All that was written, also of a file that was deleted. */
   async content(): Promise<Buffer> {
     return await readBytes(this.#file, { offset: 0, length: this.#writtenBytes })
   }

@@ -18,10 +18,14 @@ export class SpoolLock {
   readonly #token: string
   readonly #heartbeat: NodeJS.Timeout
 
+  readonly #onLost: () => void
+  #isLost = false
+
   private constructor(path: string, token: string, onLost: () => void) {
     this.#path = path
     this.#token = token
-    this.#heartbeat = setInterval(() => void this.#beat(onLost), HEARTBEAT_MS)
+    this.#onLost = onLost
+    this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS)
     this.#heartbeat.unref()
   }
 
@@ -57,23 +61,32 @@ export class SpoolLock {
     throw locked(path, { found: await readIfThere(path), isKnown: true })
   }
 
+  /** Throws `spool_lock_lost` when another process has the folder, or it was removed. */
+  async requireHeld(): Promise<void> {
+    if (await this.#isOurs()) return
+    this.#lose()
+    throw new ClientError('spool_lock_lost', `${this.#path} was taken by another process or removed`)
+  }
+
   async release(): Promise<void> {
     clearInterval(this.#heartbeat)
     if (await this.#isOurs()) await rm(this.#path, { force: true })
   }
 
-  async #beat(onLost: () => void): Promise<void> {
+  async #beat(): Promise<void> {
     try {
-      if (!(await this.#isOurs())) {
-        clearInterval(this.#heartbeat)
-        onLost()
-        return
-      }
+      if (!(await this.#isOurs())) return this.#lose()
       const now = new Date()
       await utimes(this.#path, now, now)
     } catch {
       // A disk that does not answer is noticed where events are written.
     }
+  }
+
+  #lose(): void {
+    clearInterval(this.#heartbeat)
+    if (!this.#isLost) this.#onLost()
+    this.#isLost = true
   }
 
   async #isOurs(): Promise<boolean> {

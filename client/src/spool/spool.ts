@@ -15,7 +15,7 @@ export type SpoolSettings = Pick<Settings, 'spoolDirectory' | 'producer' | 'lock
 
 /** Who is told what befalls a spool while it is open. */
 export interface SpoolObserver {
-  /** Another process has taken it. */
+  /** Another process has taken it, or it was removed. */
   readonly onLost: () => void
   readonly onError: ReportError
 }
@@ -59,7 +59,9 @@ export class Spool {
       const producerId = await requireProducerId(folder, settings.producer)
       const progress = new KeptProgress(folder, { progress: await readProgress(folder), onError })
       const segmentBytes = Math.min(SEGMENT_BYTES, settings.maxSpoolBytes / 4)
-      const chain = await SegmentChain.open({ folder, durability: settings.fsync, segmentBytes, onError }, progress)
+      const requireHeld = () => lock.requireHeld()
+      const chainSettings = { folder, durability: settings.fsync, segmentBytes, requireHeld, onError }
+      const chain = await SegmentChain.open(chainSettings, progress)
       await makeReserve(folder)
       return new Spool(settings, { producerId, lock, progress, chain, onError })
     } catch (error) {
@@ -147,5 +149,6 @@ export class Spool {
 }
 
 function unreadable(error: unknown): never {
+  if (error instanceof ClientError) throw error
   throw new ClientError('spool_unreadable', `events cannot be read from the spool: ${String(error)}`, error)
 }

@@ -99,6 +99,20 @@ describe('while the client runs', () => {
     expect([await append(), await drain(), told]).toEqual([9, [9], []])
   })
 
+  test('a segment that was deleted before the next event is recorded loses nothing either', async () => {
+    const [, , , newest] = await fill()
+    rmSync(newest)
+    expect([await append(), await drain(), told]).toEqual([9, [1, 2, 3, 4, 5, 6, 7, 8, 9], []])
+  })
+
+  test('a folder that was removed takes no event any more, and is told once', async () => {
+    await fill()
+    rmSync(folder, { recursive: true })
+    await expect(append()).rejects.toMatchObject({ code: 'spool_lock_lost' })
+    await expect(spool.readBatch(3)).rejects.toMatchObject({ code: 'spool_lock_lost' })
+    expect(told).toEqual(['lost'])
+  })
+
   test('a disk that does not answer costs no event', async () => {
     await fill()
     const read = vi.spyOn(await openFiles(), 'read').mockRejectedValue(diskError('EIO'))

@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { type ClientOptions, openClient, type TabkeeperClient } from '../../../client/src/tabkeeper-client.ts'
+import { type ScriptedService, startScriptedService } from '../../support/scripted-service.ts'
+
+let service: ScriptedService
+let folder: string
+let opened: TabkeeperClient[]
+let errors: string[]
+
+beforeEach(async () => {
+  service = await startScriptedService()
+  folder = mkdtempSync(join(tmpdir(), 'tabkeeper-client-'))
+  opened = []
+  errors = []
+})
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await Promise.all(opened.map((client) => client.close({ timeoutMs: 0 })))
+  await service.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function open(options: Partial<ClientOptions> = {}): Promise<TabkeeperClient> {
+  const client = await openClient({
+    url: service.url,
+    apiKey: 'tk',
+    spoolDirectory: folder,
+    flushIntervalMs: 0,
+    maxBackoffMs: 20,
+    onError: ({ code, message }) => errors.push(`${code} ${message}`),
+    ...options,
+  })
+  opened.push(client)
+  return client
+}
+
+const EVENT = { externalCustomerId: 'acme', code: 'llm' }
+
+test('a client whose folder was removed says at once what is lost with it, and closes', async () => {
+  const client = await open({ flushIntervalMs: 60_000 })
+  await client.record(EVENT)
+  rmSync(folder, { recursive: true })
+  await expect(client.record(EVENT)).rejects.toMatchObject({ code: 'spool_lock_lost' })
+  await expect(client.record(EVENT)).rejects.toMatchObject({ code: 'closed' })
+  expect(errors).toEqual([
+    `spool_lock_lost ${folder} was taken by another process or removed; 1 events that were not sent are with the other process, or lost with the folder`,
+  ])
+  expect(await client.close()).toEqual({ unsentEvents: 1 })
+})
