@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { readOptions } from '../../../client/src/client-options.ts'
 import { backoffMs } from '../../../client/src/delivery/backoff.ts'
 import { judgeBatchAnswer, retryAfterMs } from '../../../client/src/delivery/judge-answer.ts'
-import { eventText, numberedText } from '../../../client/src/event-text.ts'
+import { eventText, numberedText, type UsageEvent } from '../../../client/src/event-text.ts'
 
 const NOW = Date.parse('2026-01-31T12:00:00Z')
 const ISSUE = { loc: ['body', 'events', 1, 'timestamp'], msg: 'no time', type: 'timestamp' }
@@ -106,6 +106,60 @@ describe('an event', () => {
     expect(() => eventText({ externalCustomerId: 'acme', code: 'llm', ...about })).toThrow(
       expect.objectContaining({ code }),
     )
+  })
+})
+
+describe('what JSON would change or leave out', () => {
+  const circle: Record<string, unknown> = {}
+  circle['itself'] = circle
+  const unset = [1, 2]
+  delete unset[0]
+  test.each<[object, string]>([
+    [{ transaction_id: 'order-1' }, 'transaction_id is not a field of an event'],
+    [{ propertys: {} }, 'propertys is not a field of an event'],
+    [{ source: () => 1 }, 'source is a function, which JSON cannot hold'],
+    [{ preciseTotalAmountCents: Number.NaN }, 'preciseTotalAmountCents is NaN, which JSON cannot hold'],
+    [{ properties: new Map([['tokens', 5]]) }, 'properties is a Map, which JSON cannot hold'],
+    [{ properties: { toJSON: () => [1] } }, 'properties must be an object'],
+    [{ properties: null }, 'properties must be an object'],
+    [{ properties: { usage: { tokens: Number.NaN } } }, 'properties.usage.tokens is NaN, which JSON cannot hold'],
+    [{ properties: { list: [1, -Infinity] } }, 'properties.list[1] is -Infinity, which JSON cannot hold'],
+    [{ properties: { tokens: 5n } }, 'properties.tokens is a bigint, which JSON cannot hold'],
+    [{ properties: { models: new Set(['large']) } }, 'properties.models is a Set, which JSON cannot hold'],
+    [{ properties: { when: new Date(Number.NaN) } }, 'properties.when is NaN, which JSON cannot hold'],
+    [{ properties: { what: Symbol('large') } }, 'properties.what is a symbol, which JSON cannot hold'],
+    [{ properties: { list: [undefined] } }, 'properties.list[0] is undefined, which JSON cannot hold in a list'],
+    [{ properties: { list: unset } }, 'properties.list[0] is undefined, which JSON cannot hold in a list'],
+    [{ properties: { circle } }, 'properties cannot be written as JSON'],
+  ])('%o is refused by name', (about, message) => {
+    const event = { externalCustomerId: 'acme', code: 'llm', ...about }
+    expect(() => eventText(event)).toThrow(expect.objectContaining({ code: 'invalid_event', message }))
+  })
+
+  test.each([null, undefined, 'event', 5])('%j is no event', (event) => {
+    expect(() => eventText(event as unknown as UsageEvent)).toThrow(
+      expect.objectContaining({ code: 'invalid_event', message: 'an event must be an object' }),
+    )
+  })
+
+  test('is nothing of what has a text of its own, and undefined is left out', () => {
+    class Tokens {
+      readonly input = 5
+    }
+    const properties = {
+      when: new Date(NOW),
+      tokens: new Tokens(),
+      nothing: undefined,
+      none: null,
+      list: ['x', 1, true],
+    }
+    const { text } = eventText({ externalCustomerId: 'acme', code: 'llm', properties, ...{ foreign: undefined } })
+    expect((JSON.parse(text) as { properties: unknown }).properties).toEqual({
+      when: '2026-01-31T12:00:00.000Z',
+      tokens: { input: 5 },
+      none: null,
+      list: ['x', 1, true],
+    })
   })
 })
 
