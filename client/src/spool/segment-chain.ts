@@ -1,23 +1,19 @@
 import { rm } from 'node:fs/promises'
-import type { ReportError } from '../report-error.ts'
 import { replaceFile } from './durable-file.ts'
 import { encodeFrame, frameBytes } from './frame.ts'
 import type { KeptProgress } from './kept-progress.ts'
 import { mendSegment } from './mend-segment.ts'
 import { readBatch, type SpooledBatch } from './read-batch.ts'
-import { SegmentWriter } from './segment-writer.ts'
+import { SegmentWriter, type WriterSettings } from './segment-writer.ts'
 import { type FoundSegments, findSegments, openSegment, type Segment } from './segments.ts'
 import { Turns } from './turns.ts'
 
-export interface ChainSettings {
+export interface ChainSettings extends WriterSettings {
   readonly folder: string
-  readonly durability: 'always' | 'interval'
   /** Beyond this a new segment is begun; one that is larger holds a single write. */
   readonly segmentBytes: number
   /** Throws when the folder is not ours any more; asked when something in it is not as it was left. */
   readonly requireHeld: () => Promise<void>
-  /** Told when events are lost that were safe. */
-  readonly onError: ReportError
 }
 
 interface Parts {
@@ -52,12 +48,12 @@ export class SegmentChain {
 
   /** Repairs what a crash has left in the folder, and begins where the progress ends. */
   static async open(settings: ChainSettings, progress: KeptProgress): Promise<SegmentChain> {
-    const { folder, durability } = settings
+    const { folder } = settings
     const { settledThrough } = progress.now
     const found = await findSegments(folder, settledThrough)
     const lastSequence = Math.max(found.lastSequence, settledThrough)
     if (found.segments.length === 0) found.segments.push(await openSegment(folder, lastSequence + 1))
-    const writer = await SegmentWriter.open(found.segments.at(-1) as Segment, durability)
+    const writer = await SegmentWriter.open(found.segments.at(-1) as Segment, settings)
     return new SegmentChain(settings, { progress, found, writer })
   }
 
@@ -163,7 +159,7 @@ export class SegmentChain {
     const isEmpty = left.segment.firstSequence > this.#lastSequence
     if (isEmpty) await rm(left.segment.path, { force: true })
     const segment = await openSegment(this.#settings.folder, this.#lastSequence + 1)
-    this.#writer = await SegmentWriter.open(segment, this.#settings.durability)
+    this.#writer = await SegmentWriter.open(segment, this.#settings)
     this.#segments.splice(isEmpty ? -1 : this.#segments.length, 1, segment)
     if (isEmpty && this.#unread.segment === left.segment) this.#unread = { segment, offset: 0 }
     await left.close()

@@ -1,25 +1,37 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { ClientError } from '../client-error.ts'
+import type { ReportError } from '../report-error.ts'
 import { readBytes } from './durable-file.ts'
 import type { Segment } from './segments.ts'
+
+export interface WriterSettings {
+  /** Whether what is appended is on the disk when that is told, or within a second. */
+  readonly durability: 'always' | 'interval'
+  /** Told when the disk fails while nobody waits for it. */
+  readonly onError: ReportError
+}
+
+const SYNC_AFTER_MS = 1_000
 
 /** Appends to the newest segment. */
 export class SegmentWriter {
   readonly segment: Segment
   readonly #file: FileHandle
-  readonly #durability: 'always' | 'interval'
+  readonly #settings: WriterSettings
   #writtenBytes: number
   #isSpoilt = false
   #syncing: Promise<void> | undefined
+  #syncSoon: NodeJS.Timeout | undefined
 
-  private constructor(segment: Segment, file: FileHandle, durability: 'always' | 'interval') {
+  private constructor(segment: Segment, file: FileHandle, settings: WriterSettings) {
     this.segment = segment
     this.#file = file
-    this.#durability = durability
+    this.#settings = settings
     this.#writtenBytes = segment.bytes
   }
 
-  static async open(segment: Segment, durability: 'always' | 'interval'): Promise<SegmentWriter> {
-    return new SegmentWriter(segment, await open(segment.path, 'r+'), durability)
+  static async open(segment: Segment, settings: WriterSettings): Promise<SegmentWriter> {
+    return new SegmentWriter(segment, await open(segment.path, 'r+'), settings)
   }
 
   get writtenBytes(): number {
@@ -37,19 +49,21 @@ export class SegmentWriter {
    */
   async append(frames: Buffer): Promise<void> {
     const start = this.#writtenBytes
+    const isSynced = this.#settings.durability === 'always'
     try {
       for (let done = 0; done < frames.length; ) {
         done += (await this.#file.write(frames, done, frames.length - done, start + done)).bytesWritten
       }
       if (await this.isRemoved()) throw new Error(`${this.segment.path} was removed`)
-      if (this.#durability === 'always') await this.#file.datasync()
+      if (isSynced) await this.#file.datasync()
     } catch (error) {
       await this.#cutOff(start)
       throw error
     }
     // Only now, so that a sync meanwhile does not let anybody read what may still fail.
     this.#writtenBytes = start + frames.length
-    if (this.#durability === 'always') this.segment.bytes = this.#writtenBytes
+    if (isSynced) this.segment.bytes = this.#writtenBytes
+    else this.#syncSoon ??= setTimeout(() => void this.#syncUnasked(), SYNC_AFTER_MS).unref()
   }
 
   /** Brings what was written to the disk; only then may it be read and sent. */
@@ -71,6 +85,7 @@ export class SegmentWriter {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#syncSoon)
     try {
       if (this.#isSpoilt) await this.#cutOff(this.#writtenBytes)
       await this.sync()
@@ -85,6 +100,16 @@ export class SegmentWriter {
       this.#isSpoilt = false
     } catch {
       this.#isSpoilt = true
+    }
+  }
+
+  async #syncUnasked(): Promise<void> {
+    this.#syncSoon = undefined
+    try {
+      await this.sync()
+    } catch (error) {
+      const message = `what was recorded is not safe from a power failure: ${String(error)}`
+      this.#settings.onError(new ClientError('spool_write_failed', message, error))
     }
   }
 

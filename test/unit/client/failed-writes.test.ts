@@ -3,25 +3,27 @@ import type { FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Spool } from '../../../client/src/spool/spool.ts'
+import { Spool, type SpoolSettings } from '../../../client/src/spool/spool.ts'
 import { diskError, openFiles } from '../../support/failing-disk.ts'
 
 let folder: string
 let files: FileHandle
+let errors: string[]
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tabkeeper-failed-'))
   files = await openFiles()
+  errors = []
 })
 afterEach(() => {
   vi.restoreAllMocks()
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function openSpool(): Promise<Spool> {
+async function openSpool(fsync: SpoolSettings['fsync'] = 'always'): Promise<Spool> {
   return await Spool.open(
-    { spoolDirectory: folder, producer: 'test', lockWaitMs: 0, maxSpoolBytes: 100_000, fsync: 'always' },
-    { onLost: () => undefined, onError: () => undefined },
+    { spoolDirectory: folder, producer: 'test', lockWaitMs: 0, maxSpoolBytes: 100_000, fsync },
+    { onLost: () => undefined, onError: ({ code }) => errors.push(code) },
   )
 }
 
@@ -91,3 +93,21 @@ test.each([
     expect(readdirSync(folder).filter((name) => name.includes('damaged'))).toEqual([])
   },
 )
+
+test('with the interval, what is recorded is brought to the disk within about a second, though nothing is sent', async () => {
+  const spool = await openSpool('interval')
+  const sync = vi.spyOn(files, 'datasync')
+  await record(spool, '{"n":1}', '{"n":2}')
+  await record(spool, '{"n":3}')
+  expect(sync).not.toHaveBeenCalled()
+  await vi.waitFor(() => expect(sync).toHaveBeenCalledTimes(1), { timeout: 3_000 })
+  await spool.close()
+})
+
+test('with the interval, a disk that fails is told', async () => {
+  const spool = await openSpool('interval')
+  failSyncOnce()
+  await record(spool, '{"n":1}')
+  await vi.waitFor(() => expect(errors).toEqual(['spool_write_failed']), { timeout: 3_000 })
+  await spool.close()
+})
