@@ -55,6 +55,8 @@ export type Settings = Required<Omit<ClientOptions, 'onRejected' | 'onError'>> &
   Pick<ClientOptions, 'onRejected' | 'onError'>
 
 const MAX_BATCH_EVENTS = 5_000
+/** A longer timer of Node would end at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 const MIN_SPOOL_BYTES = 65_536
 const MAX_PRODUCER_LENGTH = 200
 
@@ -79,8 +81,15 @@ export function readOptions(options: ClientOptions): Settings {
     lockWaitMs: readInteger(options, 'lockWaitMs', { least: 0, otherwise: 0 }),
     maxSpoolBytes: readInteger(options, 'maxSpoolBytes', { least: MIN_SPOOL_BYTES, otherwise: 2 ** 30 }),
     maxBackoffMs: readInteger(options, 'maxBackoffMs', { least: 1, otherwise: 30_000 }),
-    requestTimeoutMs: readInteger(options, 'requestTimeoutMs', { least: 1, otherwise: 30_000 }),
+    requestTimeoutMs: readInteger(options, 'requestTimeoutMs', { least: 1, most: MAX_TIMER_MS, otherwise: 30_000 }),
   }
+}
+
+/** Throws `invalid_option` for a time that nobody can wait for. */
+export function requireTimeout(timeoutMs: number): void {
+  const isTime = typeof timeoutMs === 'number' && timeoutMs >= 0
+  if (isTime && (timeoutMs <= MAX_TIMER_MS || timeoutMs === Infinity)) return
+  throw new ClientError('invalid_option', `timeoutMs must be a number from 0 to ${MAX_TIMER_MS}, or Infinity`)
 }
 
 type NumericOption =

@@ -4,6 +4,7 @@ import {
   type RejectedEvent,
   type RejectionIssue,
   readOptions,
+  requireTimeout,
   type Settings,
 } from './client-options.ts'
 import { Sender } from './delivery/sender.ts'
@@ -83,24 +84,26 @@ export class TabkeeperClient {
 
   /**
    * Resolves once all that was recorded before is accepted or rejected. Rejects with `flush_timed_out` after the time and
-   * with `unauthorized` when the service refuses the key; the events stay in the spool.
+   * with `unauthorized` when the service refuses the key; the events stay in the spool. The time may be Infinity.
    */
   async flush({ timeoutMs = FLUSH_WITHIN_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
     this.#requireOpen()
-    await this.#flushWithin(timeoutMs)
+    requireTimeout(timeoutMs)
+    await this.#sender.flush(timeoutMs)
   }
 
   /**
    * Flushes within the time, then gives the folder free. What is left is told, stays in the spool, and is sent after the
    * next opening. A second call answers the same.
    */
-  close({
+  async close({
     timeoutMs = CLOSE_WITHIN_MS,
   }: {
     readonly timeoutMs?: number
   } = {}): Promise<{ readonly unsentEvents: number }> {
+    requireTimeout(timeoutMs)
     this.#closing ??= this.#close(timeoutMs)
-    return this.#closing
+    return await this.#closing
   }
 
   // Another process has taken the folder, or it was removed: this one must neither write nor send any more.
@@ -115,7 +118,7 @@ export class TabkeeperClient {
   async #close(timeoutMs: number): Promise<{ readonly unsentEvents: number }> {
     try {
       await this.#spool.settleAppends()
-      if (!this.#lost) await this.#flushWithin(timeoutMs).catch(() => undefined)
+      if (!this.#lost) await this.#sender.flush(timeoutMs).catch(() => undefined)
       await this.#sender.stop()
       return { unsentEvents: this.unsentEvents }
     } finally {
@@ -123,29 +126,7 @@ export class TabkeeperClient {
     }
   }
 
-  async #flushWithin(timeoutMs: number): Promise<void> {
-    const { promise: deadline, cancel } = after(timeoutMs)
-    try {
-      await Promise.race([this.#sender.flush(), deadline])
-    } finally {
-      cancel()
-    }
-  }
-
   #requireOpen(): void {
     if (this.#closing !== undefined) throw new ClientError('closed', 'the client is closed')
   }
-}
-
-// Unlike the client's own timers this one keeps the process alive: somebody waits.
-function after(timeoutMs: number): { promise: Promise<never>; cancel: () => void } {
-  let timer: NodeJS.Timeout | undefined
-  const promise = new Promise<never>((_, reject) => {
-    const error = new ClientError(
-      'flush_timed_out',
-      `not everything was sent within ${timeoutMs} ms; it stays in the spool`,
-    )
-    timer = setTimeout(() => reject(error), timeoutMs)
-  })
-  return { promise, cancel: () => clearTimeout(timer) }
 }

@@ -8,6 +8,7 @@ import type { Spool } from '../spool/spool.ts'
 import { backoffMs } from './backoff.ts'
 import { judgeBatchAnswer, judgeFailure, type Verdict } from './judge-answer.ts'
 import { type Destination, postDropped, postEvents } from './service-requests.ts'
+import { WaitingFlushes } from './waiting-flushes.ts'
 import { WakingPause } from './waking-pause.ts'
 
 export type SenderSettings = Pick<
@@ -20,12 +21,6 @@ interface Parts {
   readonly rejectedEvents: RejectedEvents
   readonly settings: SenderSettings
   readonly onError: (error: ClientError) => void
-}
-
-interface Flush {
-  readonly through: number
-  readonly resolve: () => void
-  readonly reject: (error: ClientError) => void
 }
 
 interface AnsweredBatch {
@@ -47,7 +42,7 @@ export class Sender {
   readonly #abort = new AbortController()
   readonly #pause = new WakingPause()
   readonly #running: Promise<void>
-  #flushes: Flush[] = []
+  readonly #flushes = new WaitingFlushes()
   #stopped = false
   /** Why nothing is sent until a person helps. */
   #refusal: ClientError | undefined
@@ -79,13 +74,12 @@ export class Sender {
     if (!this.#mustWait && (isFirst || waiting >= settings.batchEvents)) this.#pause.wake()
   }
 
-  /** Resolves once all that is in the spool now is settled. Rejects while the service refuses the key. */
-  flush(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#refusal !== undefined) return reject(this.#refusal)
-      this.#flushes.push({ through: this.#parts.spool.lastSequence, resolve, reject })
-      this.#wakeUnlessTold()
-    })
+  /** Resolves once all that is in the spool now is settled. Rejects after the time, and while the service refuses the key. */
+  async flush(timeoutMs: number): Promise<void> {
+    if (this.#refusal !== undefined) throw this.#refusal
+    const flushed = this.#flushes.add(this.#parts.spool.lastSequence, timeoutMs)
+    this.#wakeUnlessTold()
+    await flushed
   }
 
   /** Ends what is under way; what was not settled is sent after the next opening. */
@@ -94,6 +88,9 @@ export class Sender {
     this.#abort.abort()
     this.#pause.wake()
     await this.#running
+    this.#flushes.reject(
+      new ClientError('closed', 'the client was closed before everything was sent; it stays in the spool'),
+    )
   }
 
   async #run(): Promise<void> {
@@ -110,7 +107,7 @@ export class Sender {
     this.#resolveFlushes()
     const waiting = spool.lastSequence - spool.settledThrough
     if (waiting <= 0) this.#waitingSinceMs = undefined
-    if (spool.unreported.length > 0 || this.#flushes.length > 0 || waiting >= settings.batchEvents) return 0
+    if (spool.unreported.length > 0 || this.#flushes.size > 0 || waiting >= settings.batchEvents) return 0
     if (this.#waitingSinceMs === undefined) return Infinity
     return this.#waitingSinceMs + settings.flushIntervalMs - performance.now()
   }
@@ -134,7 +131,7 @@ export class Sender {
   async #waitAfter(failure: Failure): Promise<void> {
     if (failure.kind === 'stop') {
       this.#refusal = failure.error
-      for (const { reject } of this.#flushes.splice(0)) reject(failure.error)
+      this.#flushes.reject(failure.error)
     }
     const { maxBackoffMs: maxMs } = this.#parts.settings
     const told = failure.kind === 'stop' ? Math.max(STOPPED_FOR_MS, maxMs) : failure.atLeastMs
@@ -155,9 +152,7 @@ export class Sender {
   #resolveFlushes(): void {
     const { spool } = this.#parts
     if (spool.unreported.length > 0) return
-    const done = this.#flushes.filter(({ through }) => through <= spool.settledThrough)
-    this.#flushes = this.#flushes.filter((flush) => !done.includes(flush))
-    for (const { resolve } of done) resolve()
+    this.#flushes.resolveThrough(spool.settledThrough)
   }
 
   // One request at most; what it fails with, if it does.

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { WaitingFlushes } from '../../../client/src/delivery/waiting-flushes.ts'
 import { type ClientOptions, openClient, type TabkeeperClient } from '../../../client/src/tabkeeper-client.ts'
 import { type ScriptedService, startScriptedService } from '../../support/scripted-service.ts'
 
@@ -49,4 +50,34 @@ test('a client whose folder was removed says at once what is lost with it, and c
     `spool_lock_lost ${folder} was taken by another process or removed; 1 events that were not sent are with the other process, or lost with the folder`,
   ])
   expect(await client.close()).toEqual({ unsentEvents: 1 })
+})
+
+test.each([Number.NaN, -1, 2 ** 31, '5' as unknown as number])(
+  'a timeout of %j is refused, and closes nothing',
+  async (timeoutMs) => {
+    const client = await open()
+    await expect(client.flush({ timeoutMs })).rejects.toMatchObject({ code: 'invalid_option' })
+    await expect(client.close({ timeoutMs })).rejects.toMatchObject({ code: 'invalid_option' })
+    await client.record(EVENT)
+    await client.flush()
+  },
+)
+
+test('a flush may wait without an end, until everything is sent or the client is closed', async () => {
+  service.script = () => (service.batches.length < 3 ? { status: 500 } : undefined)
+  const client = await open()
+  await client.record(EVENT)
+  await client.flush({ timeoutMs: Infinity })
+  service.script = () => ({ status: 500 })
+  await client.record(EVENT)
+  const flushed = client.flush({ timeoutMs: Infinity }).catch((error: unknown) => error)
+  await client.close({ timeoutMs: 10 })
+  expect(await flushed).toMatchObject({ code: 'closed' })
+})
+
+test('a flush that timed out is asked for no more', async () => {
+  const flushes = new WaitingFlushes()
+  const timedOut = await Promise.allSettled(Array.from({ length: 3 }, () => flushes.add(1, 0)))
+  expect(timedOut.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+  expect(flushes.size).toBe(0)
 })

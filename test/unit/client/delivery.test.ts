@@ -172,6 +172,8 @@ test.each([
   [{ batchEvents: 5_001 }, 'batchEvents'],
   [{ flushIntervalMs: -1 }, 'flushIntervalMs'],
   [{ lockWaitMs: -1 }, 'lockWaitMs'],
+  [{ requestTimeoutMs: 2 ** 31 }, 'requestTimeoutMs'],
+  [{ requestTimeoutMs: Infinity }, 'requestTimeoutMs'],
   [{ maxSpoolBytes: 1.5 }, 'maxSpoolBytes'],
 ])('options with %j are refused by name', (about, name) => {
   const options = { url: 'http://localhost', apiKey: 'tk', spoolDirectory: 'spool', ...about }
