@@ -1,7 +1,11 @@
+import { getEventListeners } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { postEvents } from '../../../client/src/delivery/service-requests.ts'
 import { WaitingFlushes } from '../../../client/src/delivery/waiting-flushes.ts'
 import { type ClientOptions, openClient, type TabkeeperClient } from '../../../client/src/tabkeeper-client.ts'
 import { type ScriptedService, startScriptedService } from '../../support/scripted-service.ts'
@@ -80,4 +84,26 @@ test('a flush that timed out is asked for no more', async () => {
   const timedOut = await Promise.allSettled(Array.from({ length: 3 }, () => flushes.add(1, 0)))
   expect(timedOut.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
   expect(flushes.size).toBe(0)
+})
+
+test('a request leaves nothing at the signal that ends all of them', async () => {
+  const { signal } = new AbortController()
+  const derived = vi.spyOn(AbortSignal, 'any')
+  const destination = { url: service.url, apiKey: 'tk', requestTimeoutMs: 1_000, producerId: 'test', signal }
+  for (let count = 0; count < 3; count += 1) await postEvents(destination, [{ sequence: 1, text: '{"n":1}' }])
+  expect([derived.mock.calls, getEventListeners(signal, 'abort')]).toEqual([[], []])
+})
+
+test('a request ends after its time, and with the client', async () => {
+  const server = createServer(() => undefined)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const client = await open({
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requestTimeoutMs: 20,
+  })
+  await client.record(EVENT)
+  await vi.waitFor(() => expect(errors.at(0)).toMatch(/^unreachable .*no answer within 20 ms/))
+  await client.close({ timeoutMs: 0 })
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
 })
