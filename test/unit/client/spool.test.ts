@@ -138,6 +138,14 @@ describe('events in the spool', () => {
     expect(await append(spool, [text])).toEqual([recorded.length + 1])
   })
 
+  test('are refused beyond the bound when they come all at once as well', async () => {
+    const spool = await openSpool({ maxSpoolBytes: 65_536 })
+    const recorded = await Promise.allSettled(Array.from({ length: 3_000 }, () => spool.append(Buffer.from('{"n":1}'))))
+    const kept = recorded.filter(({ status }) => status === 'fulfilled').length
+    expect(kept * frameBytes(7)).toBeLessThanOrEqual(65_536)
+    expect(segmentFiles().reduce((sum, path) => sum + statSync(path).size, 0)).toBe(kept * frameBytes(7))
+  })
+
   test('belong to one client at a time', async () => {
     await openSpool()
     const second = Spool.open(
