@@ -45,9 +45,10 @@ export interface ClientOptions {
    * operating system has it; a crash of the process loses nothing, a power failure up to a second.
    */
   readonly fsync?: 'always' | 'interval'
-  readonly onRejected?: (rejected: RejectedEvent) => void
+  /** What it throws or rejects with is a warning of the process, as of `onError`. */
+  readonly onRejected?: (rejected: RejectedEvent) => unknown
   /** What keeps events from being sent, each time it does. Left out: a warning of the process. */
-  readonly onError?: (error: ClientError) => void
+  readonly onError?: (error: ClientError) => unknown
 }
 
 /** Options with all that was left out. */

@@ -1,3 +1,4 @@
+import { callBack } from './call-back.ts'
 import type { ClientError } from './client-error.ts'
 import type { ClientOptions } from './client-options.ts'
 
@@ -7,11 +8,7 @@ export type ReportError = (error: ClientError) => void
 /** Calls `onError`; without one, or when it throws, the error is a warning of the process. */
 export function errorReporter(onError: ClientOptions['onError']): ReportError {
   return (error) => {
-    try {
-      if (onError !== undefined) return onError(error)
-    } catch (thrown) {
-      process.emitWarning(`onError threw: ${String(thrown)}`, 'TabkeeperWarning')
-    }
+    if (onError !== undefined && callBack('onError', () => onError(error))) return
     process.emitWarning(error.message, { type: 'TabkeeperWarning', code: error.code })
   }
 }

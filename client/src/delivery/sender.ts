@@ -1,3 +1,4 @@
+import { callBack } from '../call-back.ts'
 import { ClientError } from '../client-error.ts'
 import type { RejectedEvent, RejectionIssue, Settings } from '../client-options.ts'
 import { numberedText } from '../event-text.ts'
@@ -215,11 +216,7 @@ export class Sender {
   }
 
   #tellRejected(rejected: RejectedEvent): void {
-    try {
-      this.#parts.settings.onRejected?.(rejected)
-    } catch (error) {
-      process.emitWarning(`onRejected threw: ${String(error)}`, 'TabkeeperWarning')
-    }
+    callBack('onRejected', () => this.#parts.settings.onRejected?.(rejected))
   }
 }
 

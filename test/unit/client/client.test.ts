@@ -107,3 +107,21 @@ test('a request ends after its time, and with the client', async () => {
   server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))
 })
+
+test('what onError and onRejected reject with later is a warning, and harms nothing', async () => {
+  const warnings: string[] = []
+  vi.spyOn(process, 'emitWarning').mockImplementation((warning) => void warnings.push(String(warning)))
+  service.script = (path) => {
+    if (service.batches.length === 1) return { status: 500 }
+    return path.endsWith('/batch') ? { status: 202, body: { results: [{ status: 'rejected' }] } } : undefined
+  }
+  const client = await open({
+    onError: () => Promise.reject(new Error('of onError')),
+    onRejected: () => Promise.reject(new Error('of onRejected')),
+  })
+  await client.record(EVENT)
+  await client.flush()
+  await vi.waitFor(() =>
+    expect(warnings).toEqual(['onError threw: Error: of onError', 'onRejected threw: Error: of onRejected']),
+  )
+})
