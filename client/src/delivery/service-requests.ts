@@ -46,7 +46,8 @@ async function post(destination: Destination, path: string, body: string): Promi
       redirect: 'manual',
       signal: request.signal,
     })
-    return { status: response.status, retryAfter: response.headers.get('retry-after'), text: await response.text() }
+    const { status, headers } = response
+    return { status, retryAfter: headers.get('retry-after'), date: headers.get('date'), text: await response.text() }
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
     throw new ClientError('unreachable', `${url} does not answer: ${String(cause)}`, error)

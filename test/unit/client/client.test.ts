@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -124,4 +124,13 @@ test('what onError and onRejected reject with later is a warning, and harms noth
   await vi.waitFor(() =>
     expect(warnings).toEqual(['onError threw: Error: of onError', 'onRejected threw: Error: of onRejected']),
   )
+})
+
+test("a proxy's 413 costs no event", async () => {
+  service.script = () => (service.batches.length < 5 ? { status: 413, body: '<html>' } : undefined)
+  const client = await open()
+  await Promise.all([client.record(EVENT), client.record(EVENT)])
+  await client.flush()
+  expect(service.batches.slice(4).flat()).toHaveLength(2)
+  expect(readdirSync(folder)).not.toContain('rejected.ndjson')
 })

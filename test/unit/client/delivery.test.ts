@@ -7,9 +7,13 @@ import { eventText, numberedText, type UsageEvent } from '../../../client/src/ev
 const NOW = Date.parse('2026-01-31T12:00:00Z')
 const ISSUE = { loc: ['body', 'events', 1, 'timestamp'], msg: 'no time', type: 'timestamp' }
 
-function judge(status: number, body: unknown, retryAfter: string | null = null) {
+function judge(
+  status: number,
+  body: unknown,
+  { retryAfter = null as string | null, date = null as string | null, count = 2 } = {},
+) {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
-  return judgeBatchAnswer({ status, retryAfter, text }, 2, NOW)
+  return judgeBatchAnswer({ status, retryAfter, date, text }, count, NOW)
 }
 
 describe('an answer to a batch', () => {
@@ -44,14 +48,31 @@ describe('an answer to a batch', () => {
   })
 
   test('429 is heeded for as long as it says', () => {
-    expect(judge(429, {}, '7')).toMatchObject({ kind: 'wait', atLeastMs: 7_000, error: { code: 'overloaded' } })
+    expect(judge(429, {}, { retryAfter: '7' })).toMatchObject({
+      kind: 'wait',
+      atLeastMs: 7_000,
+      error: { code: 'overloaded' },
+    })
     expect(judge(429, {})).not.toHaveProperty('atLeastMs')
+  })
+
+  test('a date is measured against the clock of whoever answers', () => {
+    const answer = { retryAfter: 'Sun, 01 Feb 2026 12:00:02 GMT', date: 'Sun, 01 Feb 2026 12:00:00 GMT' }
+    expect(judge(503, {}, answer)).toMatchObject({ kind: 'wait', atLeastMs: 2_000 })
+  })
+
+  test('a single event is too large only when the service says so', () => {
+    const ofProxy = judge(413, '<html>too large</html>', { count: 1 })
+    expect(ofProxy).toMatchObject({ kind: 'wait', error: { code: 'unexpected_answer' } })
+    expect(judge(413, { code: 'payload_too_large' }, { count: 1 }).kind).toBe('divide')
   })
 })
 
 test.each([
   ['0', 0],
   ['120', 120_000],
+  ['86400', 3_600_000],
+  ['9'.repeat(400), 3_600_000],
   ['Sat, 31 Jan 2026 12:00:30 GMT', 30_000],
   ['Sat, 31 Jan 2026 11:00:00 GMT', 0],
   ['soon', undefined],
