@@ -34,6 +34,7 @@ type Failure = Extract<Verdict, { kind: 'wait' | 'stop' }>
 
 // A key that was refused may be allowed again.
 const STOPPED_FOR_MS = 60_000
+const REPORT_AGAIN_AFTER_MS = 60_000
 const MAX_REPORTED_RANGES = 5_000
 
 /** Takes events from the spool to the service, one batch after the other, until it is stopped. */
@@ -56,6 +57,8 @@ export class Sender {
   #waitingSinceMs: number | undefined = 0
   /** What the service has answered for and the spool has not noted yet: never sent again. */
   #answered: AnsweredBatch | undefined
+  /** When the service may be told again of events that will not come, after it refused to hear of them. */
+  #reportFromMs = 0
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -108,9 +111,11 @@ export class Sender {
     this.#resolveFlushes()
     const waiting = spool.lastSequence - spool.settledThrough
     if (waiting <= 0) this.#waitingSinceMs = undefined
-    if (spool.unreported.length > 0 || this.#flushes.size > 0 || waiting >= settings.batchEvents) return 0
-    if (this.#waitingSinceMs === undefined) return Infinity
-    return this.#waitingSinceMs + settings.flushIntervalMs - performance.now()
+    const nowMs = performance.now()
+    const reportInMs = spool.unreported.length > 0 ? this.#reportFromMs - nowMs : Infinity
+    if (reportInMs <= 0 || this.#flushes.size > 0 || waiting >= settings.batchEvents) return 0
+    if (this.#waitingSinceMs === undefined) return reportInMs
+    return Math.min(reportInMs, this.#waitingSinceMs + settings.flushIntervalMs - nowMs)
   }
 
   async #take(): Promise<void> {
@@ -152,14 +157,14 @@ export class Sender {
 
   #resolveFlushes(): void {
     const { spool } = this.#parts
-    if (spool.unreported.length > 0) return
+    if (this.#mayReport()) return
     this.#flushes.resolveThrough(spool.settledThrough)
   }
 
   // One request at most; what it fails with, if it does.
   async #sendNext(): Promise<Failure | undefined> {
     const { spool } = this.#parts
-    if (spool.unreported.length > 0) return await this.#reportDropped(spool.unreported.slice(0, MAX_REPORTED_RANGES))
+    if (this.#mayReport()) return await this.#reportDropped(spool.unreported.slice(0, MAX_REPORTED_RANGES))
     const failure = this.#answered === undefined ? await this.#sendBatch() : undefined
     if (failure === undefined && this.#answered !== undefined) await this.#settle(this.#answered)
     return failure
@@ -182,9 +187,20 @@ export class Sender {
 
   async #reportDropped(ranges: readonly Range[]): Promise<Failure | undefined> {
     const answer = await postDropped(this.#destination, ranges)
-    if (answer.status !== 200) return judgeFailure(answer, Date.now()) as Failure
-    await this.#parts.spool.markReported(ranges)
+    if (answer.status === 200) {
+      await this.#parts.spool.markReported(ranges)
+      return undefined
+    }
+    const failure = judgeFailure(answer, Date.now()) as Failure
+    if (failure.error.code === 'overloaded') return failure
+    // Who may not say this may still send events, and they matter more.
+    this.#reportFromMs = performance.now() + REPORT_AGAIN_AFTER_MS
+    this.#parts.onError(failure.error)
     return undefined
+  }
+
+  #mayReport(): boolean {
+    return this.#parts.spool.unreported.length > 0 && performance.now() >= this.#reportFromMs
   }
 
   // Kept aside before the batch is settled, so that a crash in between rejects them again and loses none.

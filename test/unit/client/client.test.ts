@@ -134,3 +134,25 @@ test("a proxy's 413 costs no event", async () => {
   expect(service.batches.slice(4).flat()).toHaveLength(2)
   expect(readdirSync(folder)).not.toContain('rejected.ndjson')
 })
+
+test('a service that does not hear of rejected events gets all others', async () => {
+  service.script = (path, events) => {
+    if (path.endsWith('/dropped')) return { status: 404 }
+    const results = events.map(({ producer_sequence: sequence }) => ({
+      status: sequence === 1 ? 'rejected' : 'accepted',
+    }))
+    return { status: 202, body: { results } }
+  }
+  const client = await open()
+  await client.record(EVENT)
+  await client.flush()
+  await client.record(EVENT)
+  await client.flush()
+  expect(service.paths.filter((path) => path.endsWith('/dropped'))).toHaveLength(1)
+  expect(client.unsentEvents).toBe(0)
+  expect(errors).toEqual([expect.stringContaining('unexpected_answer the service answered 404')])
+  await client.close()
+  service.script = () => undefined
+  await (await open()).flush()
+  expect(service.paths.at(-1)).toBe('/v1/event_producers/dropped')
+})
