@@ -58,18 +58,26 @@ export type Settings = Required<Omit<ClientOptions, 'onRejected' | 'onError'>> &
 const MAX_BATCH_EVENTS = 5_000
 /** A longer timer of Node would end at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
+/** What a header can carry. */
+const SENDABLE_KEY = /^[!-~]+$/
 const MIN_SPOOL_BYTES = 65_536
 const MAX_PRODUCER_LENGTH = 200
+// The service can keep neither, so it would refuse to hear of this producer's events for ever.
+const UNSTORABLE = /[\0\p{Surrogate}]/u
 
 /** Throws `invalid_option` with the name of the first option that cannot be used. */
 export function readOptions(options: ClientOptions): Settings {
   const { url, apiKey, spoolDirectory, producer = hostname() || 'producer' } = options
-  if (!/^https?:$/.test(protocolOf(url))) throw invalid('url', 'must be an http or https address')
-  if (typeof apiKey !== 'string' || apiKey === '') throw invalid('apiKey', 'must be the text of a key')
+  requireAddress(url)
+  if (typeof apiKey !== 'string' || !SENDABLE_KEY.test(apiKey)) {
+    throw invalid('apiKey', 'must be the text of a key: visible ASCII characters, and no space or line end')
+  }
   if (typeof spoolDirectory !== 'string' || spoolDirectory === '') throw invalid('spoolDirectory', 'must be a folder')
   if (typeof producer !== 'string' || producer === '' || producer.length > MAX_PRODUCER_LENGTH) {
     throw invalid('producer', `must have 1 to ${MAX_PRODUCER_LENGTH} characters`)
   }
+  if (UNSTORABLE.test(producer))
+    throw invalid('producer', 'must not contain the NUL character or half of a surrogate pair')
   const { fsync = 'always' } = options
   if (fsync !== 'always' && fsync !== 'interval') throw invalid('fsync', 'must be always or interval')
   return {
@@ -111,12 +119,17 @@ function readInteger(
   throw invalid(name, `must be an integer from ${least} to ${most}`)
 }
 
-function protocolOf(url: unknown): string {
-  try {
-    return new URL(String(url)).protocol
-  } catch {
-    return ''
+// Messages name the option and never its value, which may hold a secret.
+function requireAddress(url: unknown): void {
+  if (typeof url !== 'string') throw invalid('url', 'must be text')
+  const address = URL.canParse(url) ? new URL(url) : undefined
+  if (address === undefined || !/^https?:$/.test(address.protocol)) {
+    throw invalid('url', 'must be an http or https address')
   }
+  if (address.username !== '' || address.password !== '') {
+    throw invalid('url', 'must not hold a name or a password: the key is given as apiKey')
+  }
+  if (/[?#]/.test(address.href)) throw invalid('url', 'must have neither a query nor a fragment')
 }
 
 function invalid(name: keyof ClientOptions, fault: string): ClientError {

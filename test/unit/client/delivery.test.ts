@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readOptions } from '../../../client/src/client-options.ts'
+import { type ClientOptions, readOptions } from '../../../client/src/client-options.ts'
 import { backoffMs } from '../../../client/src/delivery/backoff.ts'
 import { judgeBatchAnswer, retryAfterMs } from '../../../client/src/delivery/judge-answer.ts'
 import { eventText, numberedText, type UsageEvent } from '../../../client/src/event-text.ts'
@@ -187,7 +187,18 @@ describe('what JSON would change or leave out', () => {
 test.each([
   [{ url: 'ftp://x' }, 'url'],
   [{ url: 'nowhere' }, 'url'],
+  [{ url: new URL('http://localhost') }, 'url'],
+  [{ url: ['http://localhost'] }, 'url'],
+  [{ url: 'http://name:hush@localhost' }, 'url'],
+  [{ url: 'http://localhost/?key=hush' }, 'url'],
+  [{ url: 'http://localhost/#hush' }, 'url'],
+  [{ url: 'http://localhost/?' }, 'url'],
   [{ apiKey: '' }, 'apiKey'],
+  [{ apiKey: 'hush\n' }, 'apiKey'],
+  [{ apiKey: 'hush hush' }, 'apiKey'],
+  [{ apiKey: 'hüsh' }, 'apiKey'],
+  [{ producer: 'a\0b' }, 'producer'],
+  [{ producer: 'a\ud800b' }, 'producer'],
   [{ spoolDirectory: '' }, 'spoolDirectory'],
   [{ producer: 'x'.repeat(201) }, 'producer'],
   [{ batchEvents: 5_001 }, 'batchEvents'],
@@ -197,8 +208,9 @@ test.each([
   [{ requestTimeoutMs: Infinity }, 'requestTimeoutMs'],
   [{ maxSpoolBytes: 1.5 }, 'maxSpoolBytes'],
 ])('options with %j are refused by name', (about, name) => {
-  const options = { url: 'http://localhost', apiKey: 'tk', spoolDirectory: 'spool', ...about }
+  const options = { url: 'http://localhost', apiKey: 'tk', spoolDirectory: 'spool', ...about } as ClientOptions
   expect(() => readOptions(options)).toThrow(
     expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
   )
+  expect(() => readOptions(options)).toThrow(expect.objectContaining({ message: expect.not.stringMatching(/h[uü]sh/) }))
 })
