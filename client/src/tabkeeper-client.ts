@@ -28,14 +28,11 @@ const CLOSE_WITHIN_MS = 10_000
 
 /**
  * Opens the spool, and goes on sending what an earlier process has left in it. Throws `invalid_option`, `spool_locked`
- * while another process has the folder, and `spool_unreadable`.
+ * while another process has the folder, and `spool_unreadable` or `spool_write_failed` when the disk does not give or take
+ * what it must; the cause is the error of the file system.
  */
 export async function openClient(options: ClientOptions): Promise<TabkeeperClient> {
-  const settings = readOptions(options)
-  const lost = new AbortController()
-  const onError = errorReporter(settings.onError)
-  const spool = await Spool.open(settings, { onLost: () => lost.abort(), onError })
-  return new TabkeeperClient(spool, settings, { lost: lost.signal, onError })
+  return await TabkeeperClient.open(options)
 }
 
 /** Records events durably on this machine and sends them in the background, each so that it counts exactly once. */
@@ -47,8 +44,7 @@ export class TabkeeperClient {
   #closing: Promise<{ readonly unsentEvents: number }> | undefined
   #lost = false
 
-  /** Made by `openClient`. */
-  constructor(spool: Spool, settings: Settings, { lost, onError }: { lost: AbortSignal; onError: ReportError }) {
+  private constructor(spool: Spool, settings: Settings, { lost, onError }: { lost: AbortSignal; onError: ReportError }) {
     lost.addEventListener('abort', () => this.#abandon())
     this.#spool = spool
     this.#settings = settings
@@ -58,6 +54,15 @@ export class TabkeeperClient {
     for (const path of spool.damaged) {
       this.#report(new ClientError('spool_damaged', `events of ${path} cannot be read; all others are sent`))
     }
+  }
+
+  /** As `openClient`, which is shorter. */
+  static async open(options: ClientOptions): Promise<TabkeeperClient> {
+    const settings = readOptions(options)
+    const lost = new AbortController()
+    const onError = errorReporter(settings.onError)
+    const spool = await Spool.open(settings, { onLost: () => lost.abort(), onError })
+    return new TabkeeperClient(spool, settings, { lost: lost.signal, onError })
   }
 
   /** Names this spool at the service, under `GET /v1/event_producers`. */

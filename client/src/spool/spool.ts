@@ -21,6 +21,8 @@ export interface SpoolObserver {
 }
 
 const SEGMENT_BYTES = 8 * 1_048_576
+// A disk that is full, a quota that is used up, and one that may only be read.
+const UNWRITABLE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS'])
 
 interface Parts {
   readonly producerId: string
@@ -51,23 +53,32 @@ export class Spool {
   }
 
   /** Takes the folder for this process and repairs what a crash has left in it. */
-  static async open(settings: SpoolSettings, { onLost, onError }: SpoolObserver): Promise<Spool> {
+  static async open(settings: SpoolSettings, observer: SpoolObserver): Promise<Spool> {
     const folder = settings.spoolDirectory
-    await mkdir(folder, { recursive: true })
-    const lock = await SpoolLock.acquire(folder, { waitMs: settings.lockWaitMs, onLost })
     try {
-      const producerId = await requireProducerId(folder, settings.producer)
-      const progress = new KeptProgress(folder, { progress: await readProgress(folder), onError })
-      const segmentBytes = Math.min(SEGMENT_BYTES, settings.maxSpoolBytes / 4)
-      const requireHeld = () => lock.requireHeld()
-      const chainSettings = { folder, durability: settings.fsync, segmentBytes, requireHeld, onError }
-      const chain = await SegmentChain.open(chainSettings, progress)
-      await makeReserve(folder)
-      return new Spool(settings, { producerId, lock, progress, chain, onError })
+      await mkdir(folder, { recursive: true })
+      const lock = await SpoolLock.acquire(folder, { waitMs: settings.lockWaitMs, onLost: observer.onLost })
+      try {
+        return await Spool.#openLocked(settings, { lock, onError: observer.onError })
+      } catch (error) {
+        await lock.release()
+        throw error
+      }
     } catch (error) {
-      await lock.release()
-      throw error
+      throw notOpened(folder, error)
     }
+  }
+
+  static async #openLocked(settings: SpoolSettings, { lock, onError }: Pick<Parts, 'lock' | 'onError'>): Promise<Spool> {
+    const folder = settings.spoolDirectory
+    const producerId = await requireProducerId(folder, settings.producer)
+    const progress = new KeptProgress(folder, { progress: await readProgress(folder), onError })
+    const segmentBytes = Math.min(SEGMENT_BYTES, settings.maxSpoolBytes / 4)
+    const requireHeld = () => lock.requireHeld()
+    const chainSettings = { folder, durability: settings.fsync, segmentBytes, requireHeld, onError }
+    const chain = await SegmentChain.open(chainSettings, progress)
+    await makeReserve(folder)
+    return new Spool(settings, { producerId, lock, progress, chain, onError })
   }
 
   /** Segments of which something could not be read when it was opened. */
@@ -151,4 +162,10 @@ export class Spool {
 function unreadable(error: unknown): never {
   if (error instanceof ClientError) throw error
   throw new ClientError('spool_unreadable', `events cannot be read from the spool: ${String(error)}`, error)
+}
+
+function notOpened(folder: string, error: unknown): ClientError {
+  if (error instanceof ClientError) return error
+  const code = UNWRITABLE.has((error as NodeJS.ErrnoException).code ?? '') ? 'spool_write_failed' : 'spool_unreadable'
+  return new ClientError(code, `${folder} cannot be opened as a spool: ${String(error)}`, error)
 }

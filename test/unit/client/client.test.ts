@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -155,4 +155,15 @@ test('a service that does not hear of rejected events gets all others', async ()
   service.script = () => undefined
   await (await open()).flush()
   expect(service.paths.at(-1)).toBe('/v1/event_producers/dropped')
+})
+
+test('a folder that cannot be opened is told by code and cause, and by its name', async () => {
+  const file = join(folder, 'file')
+  writeFileSync(file, '')
+  await expect(open({ spoolDirectory: join(file, 'spool') })).rejects.toMatchObject({
+    name: 'ClientError',
+    code: 'spool_unreadable',
+    message: expect.stringContaining(file),
+    cause: { code: 'ENOTDIR' },
+  })
 })

@@ -135,6 +135,6 @@ test('a spool is opened on a full disk, in the room of the reserve', async () =>
 test('an opening that finds no room at all leaves nothing behind', async () => {
   await (await open()).close()
   await fillDisk(() => true)
-  await expect(open()).rejects.toThrow('ENOSPC')
+  await expect(open()).rejects.toMatchObject({ code: 'spool_write_failed', cause: { code: 'ENOSPC' } })
   expect(readdirSync(folder).filter((name) => name.startsWith('lock'))).toEqual([])
 })
