@@ -44,7 +44,11 @@ export class TabkeeperClient {
   #closing: Promise<{ readonly unsentEvents: number }> | undefined
   #lost = false
 
-  private constructor(spool: Spool, settings: Settings, { lost, onError }: { lost: AbortSignal; onError: ReportError }) {
+  private constructor(
+    spool: Spool,
+    settings: Settings,
+    { lost, onError }: { lost: AbortSignal; onError: ReportError },
+  ) {
     lost.addEventListener('abort', () => this.#abandon())
     this.#spool = spool
     this.#settings = settings

@@ -69,7 +69,10 @@ export class Spool {
     }
   }
 
-  static async #openLocked(settings: SpoolSettings, { lock, onError }: Pick<Parts, 'lock' | 'onError'>): Promise<Spool> {
+  static async #openLocked(
+    settings: SpoolSettings,
+    { lock, onError }: Pick<Parts, 'lock' | 'onError'>,
+  ): Promise<Spool> {
     const folder = settings.spoolDirectory
     const producerId = await requireProducerId(folder, settings.producer)
     const progress = new KeptProgress(folder, { progress: await readProgress(folder), onError })
