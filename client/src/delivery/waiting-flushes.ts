@@ -53,7 +53,7 @@ export class WaitingFlushes {
 
 function withResolvers(): { promise: Promise<void>; resolve: () => void; reject: (error: ClientError) => void } {
   let resolve = (): void => undefined
-  let reject = (_: ClientError): void => undefined
+  let reject: (error: ClientError) => void = () => undefined
   const promise = new Promise<void>((whenDone, whenFailed) => {
     resolve = whenDone
     reject = whenFailed
