@@ -121,7 +121,8 @@ export class TabkeeperClient {
     const left = `${this.unsentEvents} events that were not sent are with the other process, or lost with the folder`
     const message = `${this.#settings.spoolDirectory} was taken by another process or removed; ${left}`
     this.#report(new ClientError('spool_lock_lost', message))
-    void this.close({ timeoutMs: 0 })
+    // Whoever closes is told what fails.
+    this.close({ timeoutMs: 0 }).catch(() => undefined)
   }
 
   async #close(timeoutMs: number): Promise<{ readonly unsentEvents: number }> {

@@ -52,9 +52,8 @@ export class KeptProgress {
     await this.#turns.take(() => this.#write())
   }
 
-  /** Tries a last time to write what is not written. */
-  async close(): Promise<void> {
-    if (!this.#isWritten) await this.write()
+  /** Tries to write no more. */
+  close(): void {
     clearTimeout(this.#again)
   }
 

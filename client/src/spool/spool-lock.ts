@@ -61,21 +61,26 @@ export class SpoolLock {
     throw locked(path, { found: await readIfThere(path), isKnown: true })
   }
 
+  /** Whether the folder is still ours. */
+  async isHeld(): Promise<boolean> {
+    return parseOwner(await readIfThere(this.#path))?.token === this.#token
+  }
+
   /** Throws `spool_lock_lost` when another process has the folder, or it was removed. */
   async requireHeld(): Promise<void> {
-    if (await this.#isOurs()) return
+    if (await this.isHeld()) return
     this.#lose()
     throw new ClientError('spool_lock_lost', `${this.#path} was taken by another process or removed`)
   }
 
   async release(): Promise<void> {
     clearInterval(this.#heartbeat)
-    if (await this.#isOurs()) await rm(this.#path, { force: true })
+    if (await this.isHeld()) await rm(this.#path, { force: true })
   }
 
   async #beat(): Promise<void> {
     try {
-      if (!(await this.#isOurs())) return this.#lose()
+      if (!(await this.isHeld())) return this.#lose()
       const now = new Date()
       await utimes(this.#path, now, now)
     } catch {
@@ -87,10 +92,6 @@ export class SpoolLock {
     clearInterval(this.#heartbeat)
     if (!this.#isLost) this.#onLost()
     this.#isLost = true
-  }
-
-  async #isOurs(): Promise<boolean> {
-    return parseOwner(await readIfThere(this.#path))?.token === this.#token
   }
 }
 

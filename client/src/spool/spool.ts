@@ -154,7 +154,9 @@ export class Spool {
   async close(): Promise<void> {
     await this.settleAppends()
     try {
-      await this.#progress.close()
+      // Another process that has the folder now has a progress of its own.
+      if (!this.#progress.isWritten && (await this.#lock.isHeld())) await this.#progress.write()
+      this.#progress.close()
       await this.#chain.close()
     } finally {
       await this.#lock.release()

@@ -1,4 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -111,6 +120,18 @@ describe('while the client runs', () => {
     await expect(append()).rejects.toMatchObject({ code: 'spool_lock_lost' })
     await expect(spool.readBatch(3)).rejects.toMatchObject({ code: 'spool_lock_lost' })
     expect(told).toEqual(['lost'])
+  })
+
+  test('a folder that another process has taken keeps the progress of that one', async () => {
+    await fill()
+    mkdirSync(join(folder, 'progress.json.written'))
+    await spool.settle(await spool.readBatch(1), [])
+    rmdirSync(join(folder, 'progress.json.written'))
+    writeFileSync(join(folder, 'lock'), '{"token":"another"}')
+    writeFileSync(join(folder, 'progress.json'), '{"settled_through":2,"unreported":[]}')
+    await spool.close()
+    expect(readFileSync(join(folder, 'progress.json'), 'utf8')).toContain('"settled_through":2')
+    expect(readFileSync(join(folder, 'lock'), 'utf8')).toContain('another')
   })
 
   test('a disk that does not answer costs no event', async () => {
