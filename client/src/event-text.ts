@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { ClientError } from './client-error.ts'
+import { asJson, isPlain, requireJsonValue } from './json-values.ts'
 
 /** One thing that a customer used. */
 export interface UsageEvent {
@@ -11,7 +12,10 @@ export interface UsageEvent {
   readonly code: string
   /** A `Date`, ISO 8601 text with an offset, or seconds since 1970; now when left out. */
   readonly timestamp?: Date | string | number
-  /** Numbers that a double cannot hold exactly are better given as decimal text. */
+  /**
+   * Numbers that a double cannot hold exactly are better given as decimal text. `undefined` is left out; what JSON cannot
+   * hold is refused.
+   */
   readonly properties?: Readonly<Record<string, unknown>>
   /** Where it comes from; part of its identity. */
   readonly source?: string
@@ -25,6 +29,16 @@ export interface EventText {
   readonly text: string
 }
 
+const FIELDS: ReadonlySet<string> = new Set<keyof UsageEvent>([
+  'transactionId',
+  'externalCustomerId',
+  'externalSubscriptionId',
+  'code',
+  'timestamp',
+  'properties',
+  'source',
+  'preciseTotalAmountCents',
+])
 const MAX_NAME_LENGTH = 255
 /** The largest event, in bytes of its JSON text. */
 export const MAX_EVENT_BYTES = 1_048_576
@@ -34,12 +48,13 @@ export const MAX_EVENT_BYTES = 1_048_576
  * `invalid_event` for what can be told without the service, and `event_too_large`.
  */
 export function eventText(event: UsageEvent): EventText {
+  requireFields(event)
   const transactionId = event.transactionId ?? randomUUID()
   requireName('transactionId', transactionId)
   requireName('externalCustomerId', event.externalCustomerId)
   requireName('code', event.code)
-  const { properties = {} } = event
-  if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) {
+  const properties = event.properties === undefined ? {} : asJson(event.properties)
+  if (typeof properties !== 'object' || properties === null || !isPlain(properties)) {
     throw new ClientError('invalid_event', 'properties must be an object')
   }
   const text = toJson({
@@ -61,6 +76,26 @@ export function numberedText(text: string, { producerId, sequence }: { producerI
   return `${text.slice(0, -1)},"producer_id":${JSON.stringify(producerId)},"producer_sequence":${sequence}}`
 }
 
+// A field with another name would be left out, and the event counted without it.
+function requireFields(event: unknown): void {
+  if (typeof event !== 'object' || event === null) throw new ClientError('invalid_event', 'an event must be an object')
+  for (const [field, value] of Object.entries(event)) {
+    if (value === undefined) continue
+    if (!FIELDS.has(field)) throw new ClientError('invalid_event', `${field} is not a field of an event`)
+    // A time is checked, and written down, as the time it is.
+    if (field !== 'timestamp') requireWritable(field, value)
+  }
+}
+
+function requireWritable(field: string, value: unknown): void {
+  try {
+    requireJsonValue(value, field)
+  } catch (error) {
+    if (error instanceof ClientError) throw error
+    throw unwritable(field, error)
+  }
+}
+
 function requireName(field: keyof UsageEvent, name: unknown): void {
   if (typeof name === 'string' && name.length >= 1 && name.length <= MAX_NAME_LENGTH) return
   throw new ClientError('invalid_event', `${field} must be text of 1 to ${MAX_NAME_LENGTH} characters`)
@@ -77,6 +112,11 @@ function toJson(value: object): string {
   try {
     return JSON.stringify(value)
   } catch (error) {
-    throw new ClientError('invalid_event', 'properties cannot be written as JSON', error)
+    throw unwritable('properties', error)
   }
+}
+
+// In circles, or deeper than can be followed.
+function unwritable(field: string, cause: unknown): ClientError {
+  return new ClientError('invalid_event', `${field} cannot be written as JSON`, cause)
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
@@ -15,16 +15,14 @@ export interface InstalledClient {
 
 export function installClient(): InstalledClient {
   const folder = mkdtempSync(join(tmpdir(), 'tabkeeper-installed-'))
-  const packed = join(folder, 'packed')
+  const packed = join(folder, 'client')
   const installed = join(folder, 'installed')
-  for (const made of [packed, installed]) mkdirSync(made)
-  for (const file of ['package.json', 'README.md', 'LICENSE']) cpSync(join(ROOT, 'client', file), join(packed, file))
-  run(
-    process.execPath,
-    [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', join(ROOT, 'client'), '--outDir', join(packed, 'dist')],
-    ROOT,
-  )
-  run('npm', ['pack', '--ignore-scripts', '--silent'], packed)
+  mkdirSync(installed)
+  // A copy without what an earlier build has left, beside all that the build needs.
+  cpSync(join(ROOT, 'client'), packed, { recursive: true, filter: (path) => path !== join(ROOT, 'client/dist') })
+  cpSync(join(ROOT, 'tsconfig.json'), join(folder, 'tsconfig.json'))
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  run('npm', ['pack', '--silent'], packed)
   const archive = readdirSync(packed).find((name) => name.endsWith('.tgz')) ?? ''
   writeFileSync(join(installed, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
   run('npm', ['install', '--offline', '--no-audit', '--no-fund', '--ignore-scripts', join(packed, archive)], installed)

@@ -65,6 +65,14 @@ describe('what must be documented', () => {
     expect(sorted(rows)).toEqual(sorted(codes))
   })
 
+  test('every error code of the client has its row, and every row its code', () => {
+    const [, union = ''] = /type ClientErrorCode =([^]*?)\n\n/.exec(read('client/src/client-error.ts')) ?? []
+    const codes = [...union.matchAll(/'(\w+)'/g)].map((match) => match[1] ?? '')
+    const rows = rowsUnder(page('docs/client.md'), 'Error codes').map(([code = '']) => code)
+    expect(rows.toSorted()).toEqual(codes.toSorted())
+    expect(codes).toContain('too_many_waiting')
+  })
+
   test('every variable that the code reads from the environment is in the table or named below it', () => {
     const read = new Set(
       [...sources, ...listFiles('test', /\.ts$/).map((path) => readFileSync(join(ROOT, path), 'utf8'))]

@@ -5,6 +5,8 @@ import type { RejectionIssue } from '../client-options.ts'
 export interface ReceivedAnswer {
   readonly status: number
   readonly retryAfter: string | null
+  /** When it was sent, by the clock of whoever sent it. */
+  readonly date: string | null
   readonly text: string
 }
 
@@ -35,7 +37,7 @@ export function judgeBatchAnswer(answer: ReceivedAnswer, count: number, nowMs: n
       if (status === 'rejected') rejected.set(index, errors)
     return { kind: 'settled', rejected }
   }
-  if (answer.status === 413 || isRefusalOfBody(answer.status, body))
+  if (isTooLarge(answer.status, body, count) || isRefusalOfBody(answer.status, body))
     return { kind: 'divide', issues: issuesOf(answer, body) }
   return judgeFailure(answer, nowMs)
 }
@@ -47,22 +49,33 @@ export function judgeFailure(answer: ReceivedAnswer, nowMs: number): Verdict {
     return { kind: 'stop', error: new ClientError('unauthorized', said) }
   if (answer.status === 429 || answer.status === 503) {
     const error = new ClientError('overloaded', said)
-    const atLeastMs = retryAfterMs(answer.retryAfter, nowMs)
+    const sentAtMs = Date.parse(answer.date ?? '')
+    const atLeastMs = retryAfterMs(answer.retryAfter, Number.isNaN(sentAtMs) ? nowMs : sentAtMs)
     return atLeastMs === undefined ? { kind: 'wait', error } : { kind: 'wait', error, atLeastMs }
   }
   return { kind: 'wait', error: new ClientError('unexpected_answer', said) }
 }
 
-/** Retry-After is a number of seconds or an HTTP date. */
-export function retryAfterMs(text: string | null, nowMs: number): number | undefined {
+// Whatever is asked for, so that one wrong answer does not silence a client for days.
+const LONGEST_WAIT_MS = 3_600_000
+
+/**
+ * Retry-After is a number of seconds or an HTTP date, which is measured against the clock it was made by. An hour at most.
+ */
+export function retryAfterMs(text: string | null, sentAtMs: number): number | undefined {
   if (text === null || text.trim() === '') return undefined
-  const ms = /^\s*\d+\s*$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined
+  const ms = /^\s*\d+\s*$/.test(text) ? Number(text) * 1000 : Date.parse(text) - sentAtMs
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), LONGEST_WAIT_MS)
 }
 
 // Only the service itself may say that an event is wrong: a proxy that answers 400 or 404 must cost no event.
 function isRefusalOfBody(status: number, { code }: AnswerBody): boolean {
   return (status === 400 || status === 422) && (code === 'validation_error' || code === 'bad_request')
+}
+
+// Of a single event it is the service's word as well; many may just be too many for a proxy.
+function isTooLarge(status: number, { code }: AnswerBody, count: number): boolean {
+  return status === 413 && (count > 1 || code === 'payload_too_large')
 }
 
 function issuesOf({ status, text }: ReceivedAnswer, { detail, code }: AnswerBody): readonly RejectionIssue[] {

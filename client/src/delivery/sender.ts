@@ -1,3 +1,4 @@
+import { callBack } from '../call-back.ts'
 import { ClientError } from '../client-error.ts'
 import type { RejectedEvent, RejectionIssue, Settings } from '../client-options.ts'
 import { numberedText } from '../event-text.ts'
@@ -8,6 +9,7 @@ import type { Spool } from '../spool/spool.ts'
 import { backoffMs } from './backoff.ts'
 import { judgeBatchAnswer, judgeFailure, type Verdict } from './judge-answer.ts'
 import { type Destination, postDropped, postEvents } from './service-requests.ts'
+import { WaitingFlushes } from './waiting-flushes.ts'
 import { WakingPause } from './waking-pause.ts'
 
 export type SenderSettings = Pick<
@@ -22,16 +24,17 @@ interface Parts {
   readonly onError: (error: ClientError) => void
 }
 
-interface Flush {
-  readonly through: number
-  readonly resolve: () => void
-  readonly reject: (error: ClientError) => void
+interface AnsweredBatch {
+  readonly batch: SpooledBatch
+  /** Why events were rejected, by their place. */
+  readonly rejected: ReadonlyMap<number, readonly RejectionIssue[]>
 }
 
 type Failure = Extract<Verdict, { kind: 'wait' | 'stop' }>
 
 // A key that was refused may be allowed again.
 const STOPPED_FOR_MS = 60_000
+const REPORT_AGAIN_AFTER_MS = 60_000
 const MAX_REPORTED_RANGES = 5_000
 
 /** Takes events from the spool to the service, one batch after the other, until it is stopped. */
@@ -41,7 +44,7 @@ export class Sender {
   readonly #abort = new AbortController()
   readonly #pause = new WakingPause()
   readonly #running: Promise<void>
-  #flushes: Flush[] = []
+  readonly #flushes = new WaitingFlushes()
   #stopped = false
   /** Why nothing is sent until a person helps. */
   #refusal: ClientError | undefined
@@ -52,6 +55,10 @@ export class Sender {
   #failures = 0
   #batchEvents: number
   #waitingSinceMs: number | undefined = 0
+  /** What the service has answered for and the spool has not noted yet: never sent again. */
+  #answered: AnsweredBatch | undefined
+  /** When the service may be told again of events that will not come, after it refused to hear of them. */
+  #reportFromMs = 0
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -71,13 +78,12 @@ export class Sender {
     if (!this.#mustWait && (isFirst || waiting >= settings.batchEvents)) this.#pause.wake()
   }
 
-  /** Resolves once all that is in the spool now is settled. Rejects while the service refuses the key. */
-  flush(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#refusal !== undefined) return reject(this.#refusal)
-      this.#flushes.push({ through: this.#parts.spool.lastSequence, resolve, reject })
-      this.#wakeUnlessTold()
-    })
+  /** Resolves once all that is in the spool now is settled. Rejects after the time, and while the service refuses the key. */
+  async flush(timeoutMs: number): Promise<void> {
+    if (this.#refusal !== undefined) throw this.#refusal
+    const flushed = this.#flushes.add(this.#parts.spool.lastSequence, timeoutMs)
+    this.#wakeUnlessTold()
+    await flushed
   }
 
   /** Ends what is under way; what was not settled is sent after the next opening. */
@@ -86,6 +92,9 @@ export class Sender {
     this.#abort.abort()
     this.#pause.wake()
     await this.#running
+    this.#flushes.reject(
+      new ClientError('closed', 'the client was closed before everything was sent; it stays in the spool'),
+    )
   }
 
   async #run(): Promise<void> {
@@ -102,9 +111,11 @@ export class Sender {
     this.#resolveFlushes()
     const waiting = spool.lastSequence - spool.settledThrough
     if (waiting <= 0) this.#waitingSinceMs = undefined
-    if (spool.unreported.length > 0 || this.#flushes.length > 0 || waiting >= settings.batchEvents) return 0
-    if (this.#waitingSinceMs === undefined) return Infinity
-    return this.#waitingSinceMs + settings.flushIntervalMs - performance.now()
+    const nowMs = performance.now()
+    const reportInMs = spool.unreported.length > 0 ? this.#reportFromMs - nowMs : Infinity
+    if (reportInMs <= 0 || this.#flushes.size > 0 || waiting >= settings.batchEvents) return 0
+    if (this.#waitingSinceMs === undefined) return reportInMs
+    return Math.min(reportInMs, this.#waitingSinceMs + settings.flushIntervalMs - nowMs)
   }
 
   async #take(): Promise<void> {
@@ -118,14 +129,15 @@ export class Sender {
       return
     }
     if (this.#stopped) return
-    this.#parts.onError(failure.error)
+    // The client itself tells that the spool is gone, and ends.
+    if (failure.error.code !== 'spool_lock_lost') this.#parts.onError(failure.error)
     await this.#waitAfter(failure)
   }
 
   async #waitAfter(failure: Failure): Promise<void> {
     if (failure.kind === 'stop') {
       this.#refusal = failure.error
-      for (const { reject } of this.#flushes.splice(0)) reject(failure.error)
+      this.#flushes.reject(failure.error)
     }
     const { maxBackoffMs: maxMs } = this.#parts.settings
     const told = failure.kind === 'stop' ? Math.max(STOPPED_FOR_MS, maxMs) : failure.atLeastMs
@@ -145,34 +157,54 @@ export class Sender {
 
   #resolveFlushes(): void {
     const { spool } = this.#parts
-    if (spool.unreported.length > 0) return
-    const done = this.#flushes.filter(({ through }) => through <= spool.settledThrough)
-    this.#flushes = this.#flushes.filter((flush) => !done.includes(flush))
-    for (const { resolve } of done) resolve()
+    if (this.#mayReport()) return
+    this.#flushes.resolveThrough(spool.settledThrough)
   }
 
-  // One request; what it fails with, if it does.
+  // One request at most; what it fails with, if it does.
   async #sendNext(): Promise<Failure | undefined> {
     const { spool } = this.#parts
-    if (spool.unreported.length > 0) return await this.#reportDropped(spool.unreported.slice(0, MAX_REPORTED_RANGES))
+    if (this.#mayReport()) return await this.#reportDropped(spool.unreported.slice(0, MAX_REPORTED_RANGES))
+    const failure = this.#answered === undefined ? await this.#sendBatch() : undefined
+    if (failure === undefined && this.#answered !== undefined) await this.#settle(this.#answered)
+    return failure
+  }
+
+  async #sendBatch(): Promise<Failure | undefined> {
+    const { spool } = this.#parts
     const batch = await spool.readBatch(this.#batchEvents)
-    if (batch.events.length === 0) throw nothingToRead(spool)
+    if (batch.events.length === 0) return undefined
     const verdict = judgeBatchAnswer(await postEvents(this.#destination, batch.events), batch.events.length, Date.now())
     if (verdict.kind === 'wait' || verdict.kind === 'stop') return verdict
     if (verdict.kind === 'divide' && batch.events.length > 1) this.#batchEvents = Math.ceil(batch.events.length / 2)
-    else await this.#settle(batch, verdict.kind === 'divide' ? new Map([[0, verdict.issues]]) : verdict.rejected)
+    else
+      this.#answered = {
+        batch,
+        rejected: verdict.kind === 'divide' ? new Map([[0, verdict.issues]]) : verdict.rejected,
+      }
     return undefined
   }
 
   async #reportDropped(ranges: readonly Range[]): Promise<Failure | undefined> {
     const answer = await postDropped(this.#destination, ranges)
-    if (answer.status !== 200) return judgeFailure(answer, Date.now()) as Failure
-    await this.#parts.spool.markReported(ranges)
+    if (answer.status === 200) {
+      await this.#parts.spool.markReported(ranges)
+      return undefined
+    }
+    const failure = judgeFailure(answer, Date.now()) as Failure
+    if (failure.error.code === 'overloaded') return failure
+    // Who may not say this may still send events, and they matter more.
+    this.#reportFromMs = performance.now() + REPORT_AGAIN_AFTER_MS
+    this.#parts.onError(failure.error)
     return undefined
   }
 
+  #mayReport(): boolean {
+    return this.#parts.spool.unreported.length > 0 && performance.now() >= this.#reportFromMs
+  }
+
   // Kept aside before the batch is settled, so that a crash in between rejects them again and loses none.
-  async #settle(batch: SpooledBatch, rejected: ReadonlyMap<number, readonly RejectionIssue[]>): Promise<void> {
+  async #settle({ batch, rejected }: AnsweredBatch): Promise<void> {
     const { spool, settings } = this.#parts
     const found = batch.events.flatMap(({ sequence, text }, index) => {
       const errors = rejected.get(index)
@@ -182,6 +214,7 @@ export class Sender {
     })
     if (found.length > 0) await this.#keepAside(found)
     await spool.settle(batch, rangesOf(found.map(({ sequence }) => sequence)))
+    this.#answered = undefined
     this.#batchEvents = Math.min(settings.batchEvents, this.#batchEvents * 2)
     this.#waitingSinceMs = performance.now()
     for (const { event, ...rest } of found)
@@ -199,20 +232,8 @@ export class Sender {
   }
 
   #tellRejected(rejected: RejectedEvent): void {
-    try {
-      this.#parts.settings.onRejected?.(rejected)
-    } catch (error) {
-      process.emitWarning(`onRejected threw: ${String(error)}`, 'TabkeeperWarning')
-    }
+    callBack('onRejected', () => this.#parts.settings.onRejected?.(rejected))
   }
-}
-
-// Nothing is asked of the spool unless something waits in it; without an error this would be asked again for ever.
-function nothingToRead({ settledThrough, lastSequence }: Spool): ClientError {
-  return new ClientError(
-    'spool_damaged',
-    `events ${settledThrough + 1} to ${lastSequence} are not in the spool any more`,
-  )
 }
 
 function rangesOf(ascending: readonly number[]): Range[] {

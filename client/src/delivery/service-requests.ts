@@ -30,6 +30,13 @@ export function postDropped(destination: Destination, ranges: readonly Range[]):
 
 async function post(destination: Destination, path: string, body: string): Promise<ReceivedAnswer> {
   const { url, apiKey, requestTimeoutMs, signal } = destination
+  // Of its own, because what is derived from a signal that lives as long as the client would live as long.
+  const request = new AbortController()
+  const end = (): void => request.abort(signal.reason)
+  const timer = setTimeout(() => request.abort(new Error(`no answer within ${requestTimeoutMs} ms`)), requestTimeoutMs)
+  timer.unref()
+  signal.addEventListener('abort', end)
+  if (signal.aborted) end()
   try {
     const response = await fetch(`${url}${path}`, {
       method: 'POST',
@@ -37,11 +44,15 @@ async function post(destination: Destination, path: string, body: string): Promi
       body,
       // A redirect would turn the request into one without a body.
       redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
+      signal: request.signal,
     })
-    return { status: response.status, retryAfter: response.headers.get('retry-after'), text: await response.text() }
+    const { status, headers } = response
+    return { status, retryAfter: headers.get('retry-after'), date: headers.get('date'), text: await response.text() }
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
     throw new ClientError('unreachable', `${url} does not answer: ${String(cause)}`, error)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', end)
   }
 }

@@ -1,4 +1,5 @@
 import { ClientError } from '../client-error.ts'
+import { frameBytes } from './frame.ts'
 
 interface Waiting {
   readonly text: Buffer
@@ -24,17 +25,19 @@ export class AppendQueue {
     this.#write = write
   }
 
+  /** What it will take on the disk. */
   get waitingBytes(): number {
     return this.#waitingBytes
   }
 
   /** Resolves with its sequence once the text is kept. Throws `too_many_waiting`, and what writing throws. */
   add(text: Buffer): Promise<number> {
-    if (this.#waitingBytes + text.length > MAX_WAITING_BYTES) {
+    const bytes = frameBytes(text.length)
+    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
       const limit = `${MAX_WAITING_BYTES / 1_048_576} MiB of events`
       throw new ClientError('too_many_waiting', `${limit} wait for the disk: await record before recording more`)
     }
-    this.#waitingBytes += text.length
+    this.#waitingBytes += bytes
     return new Promise((resolve, reject) => {
       this.#waiting.push({ text, resolve, reject })
       this.#running ??= this.#run()
@@ -72,7 +75,7 @@ export class AppendQueue {
       const failure = new ClientError('spool_write_failed', `the spool cannot be written: ${String(error)}`, error)
       for (const { reject } of group) reject(error instanceof ClientError ? error : failure)
     } finally {
-      for (const { text } of group) this.#waitingBytes -= text.length
+      for (const { text } of group) this.#waitingBytes -= frameBytes(text.length)
     }
   }
 }

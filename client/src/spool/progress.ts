@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { ClientError } from '../client-error.ts'
 import { readIfThere, replaceFile, syncFolder } from './durable-file.ts'
+import { withReserve } from './reserve.ts'
 
 /** Sequences from the first to the last, both included. */
 export type Range = readonly [first: number, last: number]
@@ -43,7 +44,8 @@ export async function readProgress(folder: string): Promise<Progress> {
 }
 
 export async function writeProgress(folder: string, { settledThrough, unreported }: Progress): Promise<void> {
-  await replaceFile(progressFile(folder), JSON.stringify({ settled_through: settledThrough, unreported }))
+  const text = JSON.stringify({ settled_through: settledThrough, unreported })
+  await withReserve(folder, () => replaceFile(progressFile(folder), text))
 }
 
 function progressFile(folder: string): string {

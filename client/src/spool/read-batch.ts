@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import { ClientError } from '../client-error.ts'
+import { noneIfMissing, readBytes } from './durable-file.ts'
 import { type Frame, frameAt, textOf } from './frame.ts'
 import type { Segment } from './segments.ts'
 
@@ -18,36 +18,40 @@ export interface SpooledBatch {
 // Holds at least one of the largest events, and stays well below what the service takes in one body.
 const READ_BYTES = 4 * 1_048_576
 
-/** The events of a segment from an offset on, at most `maxEvents`; none at its end. */
-export async function readBatch(segment: Segment, offset: number, maxEvents: number): Promise<SpooledBatch> {
+/** Where to read and how far. */
+export interface Extent {
+  readonly offset: number
+  readonly maxEvents: number
+  /** The last event that somebody was told is safe. */
+  readonly throughSequence: number
+}
+
+/** The events of a segment from an offset on; none at its end. `undefined` when what must be there cannot be read. */
+export async function readBatch(
+  segment: Segment,
+  { offset, maxEvents, throughSequence }: Extent,
+): Promise<SpooledBatch | undefined> {
   const length = Math.min(READ_BYTES, segment.bytes - offset)
   if (length <= 0) return { events: [], endOffset: offset }
-  const bytes = await readBytes(segment.path, offset, length)
+  const bytes = await readFrom(segment.path, { offset, length })
+  if (bytes === undefined) return undefined
   const frames: Frame[] = []
-  let frame = frameAt(bytes, 0)
-  while (frame !== undefined && frames.length < maxEvents) {
+  const first = frameAt(bytes, 0)
+  let frame = first
+  while (frame !== undefined && frames.length < maxEvents && frame.sequence <= throughSequence) {
     frames.push(frame)
     frame = frameAt(bytes, frame.end)
   }
-  const last = frames.at(-1)
-  if (last === undefined) {
-    throw new ClientError('spool_damaged', `${segment.path} cannot be read at byte ${offset}: open the client again`)
-  }
+  if (first === undefined) return undefined
   const events = frames.map((found) => ({ sequence: found.sequence, text: textOf(bytes, found) }))
-  return { events, endOffset: offset + last.end }
+  return { events, endOffset: offset + (frames.at(-1)?.end ?? 0) }
 }
 
-async function readBytes(path: string, offset: number, length: number): Promise<Buffer> {
-  const file = await open(path, 'r')
+async function readFrom(path: string, extent: { offset: number; length: number }): Promise<Buffer | undefined> {
+  const file = await open(path, 'r').catch(noneIfMissing)
+  if (file === undefined) return undefined
   try {
-    const bytes = Buffer.allocUnsafe(length)
-    let done = 0
-    while (done < length) {
-      const { bytesRead } = await file.read(bytes, done, length - done, offset + done)
-      if (bytesRead === 0) break
-      done += bytesRead
-    }
-    return bytes.subarray(0, done)
+    return await readBytes(file, extent)
   } finally {
     await file.close()
   }

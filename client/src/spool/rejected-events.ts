@@ -1,6 +1,7 @@
 import { rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { appendLine } from './durable-file.ts'
+import { withReserve } from './reserve.ts'
 
 /** An event and why the service refuses it, both as JSON text. */
 export interface RejectedText {
@@ -13,10 +14,12 @@ const MAX_FILE_BYTES = 32 * 1_048_576
 
 /** Keeps rejected events for somebody to look at: `rejected.ndjson`, and the full one before it. */
 export class RejectedEvents {
+  readonly #folder: string
   readonly #path: string
   readonly #maxFileBytes: number
 
   constructor(folder: string, maxFileBytes: number = MAX_FILE_BYTES) {
+    this.#folder = folder
     this.#path = join(folder, 'rejected.ndjson')
     this.#maxFileBytes = maxFileBytes
   }
@@ -29,7 +32,7 @@ export class RejectedEvents {
         `{"rejected_at":${at},"sequence":${sequence},"errors":${errors},"event":${event}}`,
     )
     const discarded = await this.#makeRoom()
-    await appendLine(this.#path, lines.join('\n'))
+    await withReserve(this.#folder, () => appendLine(this.#path, lines.join('\n')))
     return { discarded }
   }
 

@@ -1,8 +1,8 @@
 import { open, readdir, readFile, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
-import { replaceFile, syncFolder } from './durable-file.ts'
+import { noneIfMissing, replaceFile, syncFolder } from './durable-file.ts'
 import type { Frame } from './frame.ts'
-import { judgeSegment } from './judge-segment.ts'
+import { judgeSegment, type SegmentBounds } from './judge-segment.ts'
 
 /** A file of consecutive events, named by its first sequence. */
 export interface Segment {
@@ -47,8 +47,9 @@ export async function findSegments(folder: string, settledThrough: number): Prom
   let unsent: FoundSegments['unsent'] | undefined
   for (const [index, name] of names.entries()) {
     const path = join(folder, name)
-    const firstSequence = Number(NAME.exec(name)?.[1])
-    const { frames, bytes, keptAs } = await repair(path, { firstSequence, isNewest: index === names.length - 1 })
+    const firstSequence = firstSequenceOf(name)
+    const nextSequence = firstSequenceOf(names[index + 1])
+    const { frames, bytes, keptAs } = await repair(path, { firstSequence, nextSequence })
     if (keptAs !== undefined) damaged.push(keptAs)
     lastSequence = Math.max(lastSequence, firstSequence - 1, frames.at(-1)?.sequence ?? 0)
     const first = frames.find((frame) => frame.sequence > settledThrough)
@@ -59,15 +60,23 @@ export async function findSegments(folder: string, settledThrough: number): Prom
   return { segments, lastSequence, unsent: unsent ?? end, damaged }
 }
 
-interface Repaired {
+// Behind the newest there is none, so none of its events is too high.
+function firstSequenceOf(name: string | undefined): number {
+  return name === undefined ? Infinity : Number(NAME.exec(name)?.[1])
+}
+
+export interface Repaired {
   readonly frames: readonly Frame[]
   readonly bytes: number
+  /** Where the file is kept as it was found, when it was damaged. */
   readonly keptAs?: string
 }
 
-async function repair(path: string, about: { firstSequence: number; isNewest: boolean }): Promise<Repaired> {
-  const content = await readFile(path)
-  const judgement = judgeSegment(content, about)
+/** Leaves only whole frames in a segment; one that is not there has none. */
+export async function repair(path: string, bounds: SegmentBounds): Promise<Repaired> {
+  const content = await readFile(path).catch(noneIfMissing)
+  if (content === undefined) return { frames: [], bytes: 0 }
+  const judgement = judgeSegment(content, bounds)
   if (judgement.state !== 'damaged') {
     // The next event must not be written behind bytes that no reader gets past.
     if (judgement.state === 'torn') await truncate(path, judgement.validBytes)

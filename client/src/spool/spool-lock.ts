@@ -1,21 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { link, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { ClientError } from '../client-error.ts'
-import { readIfThere } from './durable-file.ts'
-
-interface Owner {
-  readonly token: string
-  readonly host: string
-  readonly pid: number
-  /** When the process started, in ticks of the kernel; null where that cannot be told. */
-  readonly startedAt: string | null
-}
+import { createFile, readIfThere } from './durable-file.ts'
+import { isRunning, parseOwner, thisProcess } from './lock-owner.ts'
+import { withReserve } from './reserve.ts'
 
 const HEARTBEAT_MS = 10_000
 /** Of an owner on another host nothing can be asked; it is gone when its heart stops for this long. */
 const SILENT_FOR_MS = 60_000
+const ASK_AGAIN_AFTER_MS = 250
 
 /** Holds a spool for this process alone. A lock whose process is gone is taken over. */
 export class SpoolLock {
@@ -23,24 +18,38 @@ export class SpoolLock {
   readonly #token: string
   readonly #heartbeat: NodeJS.Timeout
 
+  readonly #onLost: () => void
+  #isLost = false
+
   private constructor(path: string, token: string, onLost: () => void) {
     this.#path = path
     this.#token = token
-    this.#heartbeat = setInterval(() => void this.#beat(onLost), HEARTBEAT_MS)
+    this.#onLost = onLost
+    this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS)
     this.#heartbeat.unref()
   }
 
-  /** Throws `spool_locked` while another process, or another client of this one, has it. */
-  static async acquire(folder: string, onLost: () => void): Promise<SpoolLock> {
-    const path = join(folder, 'lock')
-    const owner: Owner = {
-      token: randomUUID(),
-      host: hostname(),
-      pid: process.pid,
-      startedAt: await startOf(process.pid),
+  /** Throws `spool_locked` when another process, or another client of this one, still has it after the wait. */
+  static async acquire(folder: string, { waitMs, onLost }: { waitMs: number; onLost: () => void }): Promise<SpoolLock> {
+    const untilMs = performance.now() + waitMs
+    for (;;) {
+      try {
+        return await SpoolLock.#acquireNow(folder, onLost)
+      } catch (error) {
+        const leftMs = untilMs - performance.now()
+        if (!(error instanceof ClientError && error.code === 'spool_locked') || leftMs <= 0) throw error
+        await pause(Math.min(leftMs, ASK_AGAIN_AFTER_MS))
+      }
     }
+  }
+
+  static async #acquireNow(folder: string, onLost: () => void): Promise<SpoolLock> {
+    const path = join(folder, 'lock')
+    const owner = await thisProcess(randomUUID())
     const claim = `${path}.${owner.token}`
-    await writeFile(claim, JSON.stringify(owner))
+    // On a full disk the lock of a process that is gone makes room, and after it the reserve; both are left to the living.
+    await removeIfStale(path)
+    await withReserve(folder, () => createFile(claim, JSON.stringify(owner)))
     try {
       for (let attempt = 0; attempt < 5; attempt += 1) {
         if (await placed(claim, path)) return new SpoolLock(path, owner.token, onLost)
@@ -49,21 +58,29 @@ export class SpoolLock {
     } finally {
       await rm(claim, { force: true })
     }
-    throw locked(path, await readIfThere(path))
+    throw locked(path, { found: await readIfThere(path), isKnown: true })
+  }
+
+  /** Whether the folder is still ours. */
+  async isHeld(): Promise<boolean> {
+    return parseOwner(await readIfThere(this.#path))?.token === this.#token
+  }
+
+  /** Throws `spool_lock_lost` when another process has the folder, or it was removed. */
+  async requireHeld(): Promise<void> {
+    if (await this.isHeld()) return
+    this.#lose()
+    throw new ClientError('spool_lock_lost', `${this.#path} was taken by another process or removed`)
   }
 
   async release(): Promise<void> {
     clearInterval(this.#heartbeat)
-    if (await this.#isOurs()) await rm(this.#path, { force: true })
+    if (await this.isHeld()) await rm(this.#path, { force: true })
   }
 
-  async #beat(onLost: () => void): Promise<void> {
+  async #beat(): Promise<void> {
     try {
-      if (!(await this.#isOurs())) {
-        clearInterval(this.#heartbeat)
-        onLost()
-        return
-      }
+      if (!(await this.isHeld())) return this.#lose()
       const now = new Date()
       await utimes(this.#path, now, now)
     } catch {
@@ -71,8 +88,10 @@ export class SpoolLock {
     }
   }
 
-  async #isOurs(): Promise<boolean> {
-    return parseOwner(await readIfThere(this.#path))?.token === this.#token
+  #lose(): void {
+    clearInterval(this.#heartbeat)
+    if (!this.#isLost) this.#onLost()
+    this.#isLost = true
   }
 }
 
@@ -91,7 +110,8 @@ async function removeIfStale(path: string): Promise<void> {
   const found = await readIfThere(path)
   if (found === undefined) return
   const owner = parseOwner(found)
-  if (await isAlive(path, owner)) throw locked(path, found)
+  const running = owner === undefined ? undefined : await isRunning(owner)
+  if (running ?? (await isHeardOf(path))) throw locked(path, { found, isKnown: running !== undefined })
   // Moved away first: another process may have taken it over since it was read, and gets it back then.
   const aside = `${path}.${randomUUID()}`
   try {
@@ -103,43 +123,16 @@ async function removeIfStale(path: string): Promise<void> {
   }
 }
 
-async function isAlive(path: string, owner: Owner | undefined): Promise<boolean> {
-  if (owner?.host === hostname()) {
-    const startedAt = await startOf(owner.pid)
-    if (owner.startedAt !== null || startedAt !== null) return startedAt !== null && startedAt === owner.startedAt
-    return isRunning(owner.pid)
-  }
+async function isHeardOf(path: string): Promise<boolean> {
   const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }))
   return Date.now() - mtimeMs < SILENT_FOR_MS
 }
 
-// A number of a process is given out again, and in containers at once; the time of the start tells them apart.
-async function startOf(pid: number): Promise<string | null> {
-  if (process.platform !== 'linux') return null
-  const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  const [state = 'X', ...fields] = line.slice(line.lastIndexOf(')') + 2).split(' ')
-  return /^[ZX]/.test(state) || line === '' ? null : (fields[18] ?? null)
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-function parseOwner(text: string | undefined): Owner | undefined {
-  try {
-    return text === undefined ? undefined : (JSON.parse(text) as Owner)
-  } catch {
-    return undefined
-  }
-}
-
-function locked(path: string, found: string | undefined): ClientError {
+function locked(path: string, { found, isKnown }: { found: string | undefined; isKnown: boolean }): ClientError {
   const owner = parseOwner(found)
   const who = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.host}`
-  return new ClientError('spool_locked', `${path} is held by ${who}: give every process a spool directory of its own`)
+  const fix = isKnown
+    ? 'give every process a spool directory of its own'
+    : `it is on another host or in another container and counts as gone after ${SILENT_FOR_MS / 1000} s without a sign of life; lockWaitMs lets the opening wait for that`
+  return new ClientError('spool_locked', `${path} is held by ${who}: ${fix}`)
 }

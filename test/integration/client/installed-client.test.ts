@@ -23,20 +23,33 @@ beforeAll(() => {
 })
 afterAll(() => installed?.remove())
 
-test('the installed package brings its types, without a dependency', () => {
-  writeFileSync(join(installed.folder, 'user.ts'), USER)
-  const compilerOptions = {
-    module: 'nodenext',
-    target: 'es2022',
-    strict: true,
-    noEmit: true,
-    types: ['node'],
-    typeRoots: [join(ROOT, 'node_modules/@types')],
-  }
+/** Compiles a user's file as strictly as a user may. */
+function compile(text: string, options: object): [status: number | null, output: string] {
+  writeFileSync(join(installed.folder, 'user.ts'), text)
+  const compilerOptions = { module: 'nodenext', target: 'es2022', strict: true, noEmit: true, ...options }
   writeFileSync(join(installed.folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['user.ts'] }))
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
   const { status, stdout } = spawnSync(process.execPath, [compiler, '-p', installed.folder], { encoding: 'utf8' })
-  expect([status, stdout]).toEqual([0, ''])
+  return [status, stdout]
+}
+
+test('the installed package brings its types, without a dependency', () => {
+  const options = { types: ['node'], typeRoots: [join(ROOT, 'node_modules/@types')] }
+  expect(compile(USER, options)).toEqual([0, ''])
+})
+
+test('the types of the installed package want no others, not even those of Node', () => {
+  const withoutConsole = `declare const console: { log(...given: unknown[]): void }\n${USER}`
+  expect(compile(withoutConsole, { types: [], lib: ['es2023'] })).toEqual([0, ''])
+})
+
+test('the installed package is loaded by require as well', () => {
+  const script = `console.log(Object.keys(require('@tabkeeper/client')).sort().join())`
+  const { stdout } = spawnSync(installed.node, ['--input-type=commonjs', '-e', script], {
+    cwd: installed.folder,
+    encoding: 'utf8',
+  })
+  expect(stdout).toBe('ClientError,TabkeeperClient,openClient\n')
 })
 
 test('the installed package runs on plain Node, and says what an option lacks', () => {

@@ -1,4 +1,14 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -11,9 +21,11 @@ const DISK_TIMEOUT_MS = 120_000
 
 let folder: string
 let open: Spool | undefined
+let told: string[]
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tabkeeper-spool-'))
+  told = []
 })
 afterEach(async () => {
   await open?.close()
@@ -23,8 +35,15 @@ afterEach(async () => {
 
 async function openSpool(settings: Partial<SpoolSettings> = {}): Promise<Spool> {
   open = await Spool.open(
-    { spoolDirectory: folder, producer: 'test', maxSpoolBytes: 10_000_000, fsync: 'always', ...settings },
-    () => undefined,
+    {
+      spoolDirectory: folder,
+      producer: 'test',
+      lockWaitMs: 0,
+      maxSpoolBytes: 10_000_000,
+      fsync: 'always',
+      ...settings,
+    },
+    { onLost: () => told.push('lost'), onError: ({ code }) => told.push(code) },
   )
   return open
 }
@@ -119,11 +138,19 @@ describe('events in the spool', () => {
     expect(await append(spool, [text])).toEqual([recorded.length + 1])
   })
 
+  test('are refused beyond the bound when they come all at once as well', async () => {
+    const spool = await openSpool({ maxSpoolBytes: 65_536 })
+    const recorded = await Promise.allSettled(Array.from({ length: 3_000 }, () => spool.append(Buffer.from('{"n":1}'))))
+    const kept = recorded.filter(({ status }) => status === 'fulfilled').length
+    expect(kept * frameBytes(7)).toBeLessThanOrEqual(65_536)
+    expect(segmentFiles().reduce((sum, path) => sum + statSync(path).size, 0)).toBe(kept * frameBytes(7))
+  })
+
   test('belong to one client at a time', async () => {
     await openSpool()
     const second = Spool.open(
-      { spoolDirectory: folder, producer: 'test', maxSpoolBytes: 100_000, fsync: 'always' },
-      () => undefined,
+      { spoolDirectory: folder, producer: 'test', lockWaitMs: 0, maxSpoolBytes: 100_000, fsync: 'always' },
+      { onLost: () => undefined, onError: () => undefined },
     )
     await expect(second).rejects.toMatchObject({ code: 'spool_locked' })
   })
@@ -132,12 +159,40 @@ describe('events in the spool', () => {
     ['a process that is gone', { pid: 2 ** 22 - 1, startedAt: '1' }],
     ['a process whose number was given out again', { pid: process.ppid, startedAt: '1' }],
   ])('are free again after %s', async (_, owner) => {
+    await leaveLock(owner)
+    expect(await append(await openSpool(), ['{}'])).toEqual([1])
+  })
+
+  test.each([
+    ['on another host', { host: 'elsewhere' }],
+    ['in another container of the same name', { pidNamespace: 'pid:[1]' }],
+    ['on another machine of the same name', { bootId: 'another' }],
+  ])('belong to a process %s for as long as it was heard of in the last minute', async (_, owner) => {
+    await leaveLock({ pid: 2 ** 22 - 1, startedAt: '1', ...owner })
+    await expect(openSpool()).rejects.toMatchObject({ code: 'spool_locked' })
+    letBeSilent(60_001)
+    expect(await append(await openSpool(), ['{}'])).toEqual([1])
+  })
+
+  test('are waited for as long as the opening may, and no longer', async () => {
+    await leaveLock({ host: 'elsewhere' })
+    letBeSilent(59_700)
+    await expect(openSpool({ lockWaitMs: 10 })).rejects.toThrow(/on elsewhere: .* after 60 s .*lockWaitMs/)
+    expect(await append(await openSpool({ lockWaitMs: 10_000 }), ['{}'])).toEqual([1])
+  })
+
+  /** Leaves the lock of another process behind. */
+  async function leaveLock(owner: object): Promise<void> {
     await openSpool()
     const lock = JSON.parse(readFileSync(join(folder, 'lock'), 'utf8')) as object
     await closeSpool()
     writeFileSync(join(folder, 'lock'), JSON.stringify({ ...lock, ...owner }))
-    expect(await append(await openSpool(), ['{}'])).toEqual([1])
-  })
+  }
+
+  function letBeSilent(forMs: number): void {
+    const last = new Date(Date.now() - forMs)
+    utimesSync(join(folder, 'lock'), last, last)
+  }
 })
 
 describe('after a crash', () => {
