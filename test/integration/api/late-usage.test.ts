@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type ClockedClient, startService, type TestService } from '../../support/service.ts'
 
 let service: TestService
@@ -262,24 +262,56 @@ test('with the policy refuse it is listed and not counted, until the policy has 
   expect((await bills(client)).at(-1)).toMatchObject({ lines: ['usage 0 = 0', 'late_usage 30 = 1200'] })
 })
 
-test('the policy refuse takes what an open period of the same customer could bill', async () => {
-  const client = await afterJanuary(GRADUATED)
-  await client.patch('/organization', { late_usage: 'refuse' })
-  const plan = { code: 'other', name: 'Other', interval: 'yearly' }
-  const { id } = (await client.get('/billable_metrics/tokens')).body
-  await client.create('/plans/', { ...plan, charges: [{ billable_metric_id: id, ...VOLUME }] })
-  const subscription = { external_customer_id: 'acme', plan_code: 'other', external_id: 'acme-other' }
-  await client.create('/subscriptions', { ...subscription, started_at: '2026-01-15T00:00:00Z' })
-  await client.send([
-    use(30, '2026-01-20T00:00:00Z'),
-    use(7, '2026-01-12T00:00:00Z'),
-    { ...use(5, '2026-01-21T00:00:00Z'), external_subscription_id: 'acme-usage' },
-  ])
-  const { data } = (await client.get('/events/unprocessed?reason=period_closed')).body
-  expect(data.map(({ timestamp }: { timestamp: string }) => timestamp).toSorted()).toEqual([
-    '2026-01-12T00:00:00Z',
-    '2026-01-21T00:00:00Z',
-  ])
+describe('where a customer has another subscription, whose period is open, the policy refuse', () => {
+  /** January of the monthly subscription is closed; the yearly one runs since the day given. */
+  async function withYearly(startedAt: string): Promise<ClockedClient> {
+    const client = await service.client('2026-01-01T00:00:00Z')
+    const { id } = await client.create('/billable_metrics', {
+      code: 'tokens',
+      name: 'Tokens',
+      aggregation: 'sum',
+      field_name: 'tokens',
+    })
+    await client.create('/customers', { external_id: 'acme' })
+    for (const [code, charge] of [
+      ['monthly', GRADUATED],
+      ['yearly', VOLUME],
+    ] as const) {
+      const plan = { code, name: code, interval: code, charges: [{ billable_metric_id: id, ...charge }] }
+      await client.create('/plans/', plan)
+      const subscription = { external_customer_id: 'acme', plan_code: code, external_id: `acme-${code}` }
+      const about = code === 'yearly' ? { started_at: startedAt, billing_time: 'anniversary' } : {}
+      await client.create('/subscriptions', { ...subscription, ...about })
+    }
+    await client.patch('/organization', { late_usage: 'refuse' })
+    await client.advanceTo('2026-02-01T02:00:00Z')
+    await client.send([
+      use(30, '2026-01-20T00:00:00Z'),
+      use(7, '2026-01-12T00:00:00Z'),
+      { ...use(5, '2026-01-21T00:00:00Z'), external_subscription_id: 'acme-monthly' },
+      { ...use(3, '2026-01-22T00:00:00Z'), external_subscription_id: 'acme-yearly' },
+    ])
+    return client
+  }
+
+  async function refusedDays(client: ClockedClient): Promise<string[]> {
+    const { data } = (await client.get('/events/unprocessed?reason=period_closed')).body
+    return data.map(({ timestamp }: { timestamp: string }) => timestamp.slice(0, 10)).toSorted()
+  }
+
+  test('takes what that one pays for', async () => {
+    const client = await withYearly('2025-12-20T00:00:00Z')
+    expect(await refusedDays(client)).toEqual(['2026-01-21'])
+    await client.advanceTo('2026-03-01T02:00:00Z')
+    expect((await bills(client)).map(({ lines }) => lines)).toEqual([['usage 0 = 0'], ['usage 0 = 0']])
+  })
+
+  test('refuses what that one does not pay for', async () => {
+    const client = await withYearly('2026-01-15T00:00:00Z')
+    expect(await refusedDays(client)).toEqual(['2026-01-12', '2026-01-20', '2026-01-21'])
+    await client.advanceTo('2026-03-01T02:00:00Z')
+    expect((await bills(client)).map(({ lines }) => lines)).toEqual([['usage 0 = 0'], ['usage 0 = 0']])
+  })
 })
 
 test('a voided or amended event of a billed period is credited by the same policies', async () => {
