@@ -19,8 +19,8 @@ export async function refusesLateUsage(client: Statements, organizationId: numbe
 
 /**
  * Which of the events are refused by which of the metrics that read them: the subscription that pays for it refuses late
- * usage and has a final invoice of the event's period. What becomes final only now is not refused; it is found by comparison
- * and billed by the next invoice.
+ * usage and has a final invoice of the event's period, and where the metric is recurring no later period that is open counts
+ * the event as well. What becomes final only now is not refused; it is found by comparison and billed by the next invoice.
  */
 export async function findRefusedUsage<Event extends CountableEvent>(
   client: Statements,
@@ -48,7 +48,7 @@ export async function findRefusedUsage<Event extends CountableEvent>(
 
 // Only what is older than a running period, or an end, can be late, and nearly nothing is: nothing else is looked at. What
 // names only the customer is paid by one subscription, in the order of `attributedRanges`; what names a subscription by
-// every one of that name.
+// every one of that name. Only the latter carries over to a later subscription.
 const REFUSED = prepared(
   `with closed as materialized (
      select customer_id, max(coalesce(current_period_start, ended_at)) as closed_before
@@ -76,11 +76,23 @@ const REFUSED = prepared(
    join plan_versions version on version.id = payer.plan_version_id
    join plans plan on plan.id = version.plan_id
    join organizations organization on organization.organization_id = $1
+   join billable_metrics metric on metric.id = payer.metric_id
    where payer.place = 1 or payer.external_id is not null
    group by payer.position
    having bool_and(coalesce(plan.late_usage, organization.late_usage) = 'refuse' and exists (
      select from invoices invoice
      where invoice.customer_id = payer.customer_id and invoice.subscription_id = payer.id
        and invoice.kind = 'subscription_cycle' and invoice.status = 'finalized' and invoice.holds_claim
-       and invoice.period_start <= payer.at and invoice.period_end > payer.at))`,
+       and invoice.period_start <= payer.at and invoice.period_end > payer.at)
+     and not (metric.recurring and exists (
+       select from subscriptions carrying
+       where carrying.organization_id = $1 and carrying.customer_id = payer.customer_id
+         and (carrying.id = payer.id or carrying.external_id = payer.external_id)
+         and (carrying.ended_at is null or carrying.ended_at > payer.at)
+         and exists (select from price_components component
+           where component.plan_version_id = carrying.plan_version_id and component.billable_metric_id = payer.metric_id)
+         and (carrying.next_billing_at is not null or carrying.status = 'pending_activation' or exists (
+           select from invoices draft
+           where draft.customer_id = payer.customer_id and draft.subscription_id = carrying.id
+             and draft.kind = 'subscription_cycle' and draft.status = 'draft' and draft.period_end > payer.at)))))`,
 )

@@ -62,7 +62,7 @@ function netOf(lines: readonly InvoiceLine[]): bigint {
 }
 
 function debitNote({ period, lines, issuedAt }: Note): DraftInvoice {
-  const { invoiceId, currency, reopenedAt: _reopenedAt, dueAt: _dueAt, ...ofPeriod } = period
+  const { invoiceId, currency, reopenedAt: _reopenedAt, dueAt: _dueAt, lateUsage: _lateUsage, ...ofPeriod } = period
   return {
     ...ofPeriod,
     id: randomUUIDv7(),

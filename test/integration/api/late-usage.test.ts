@@ -314,6 +314,92 @@ describe('where a customer has another subscription, whose period is open, the p
   })
 })
 
+describe('of a recurring metric the policy refuse', () => {
+  const seats = (units: number, timestamp: string, subscription = 'acme-seats') => ({
+    ...use(0, timestamp),
+    code: 'seats',
+    external_subscription_id: subscription,
+    properties: { seats: units },
+  })
+
+  /** A customer whose January is billed with 3 seats; each event feeds the metric `changes` too where a plan charges it. */
+  async function afterJanuaryOfSeats(charged: readonly string[]): Promise<ClockedClient> {
+    const client = await service.client('2026-01-01T00:00:00Z')
+    const metric = { name: 'Seats', aggregation: 'sum', field_name: 'seats', event_code: 'seats' }
+    await client.create('/billable_metrics', { ...metric, code: 'seats', recurring: true })
+    await client.create('/billable_metrics', { ...metric, code: 'changes' })
+    const charges = []
+    for (const code of charged) {
+      const { id } = (await client.get(`/billable_metrics/${code}`)).body
+      charges.push({ billable_metric_id: id, charge_model: 'standard', properties: { amount: '1' } })
+    }
+    const plan = { code: 'seats', name: 'Seats', interval: 'monthly', late_usage: 'refuse', charges }
+    await client.create('/plans/', plan)
+    await client.create('/customers', { external_id: 'acme' })
+    await subscribe(client)
+    await client.send([seats(3, '2026-01-10T00:00:00Z')])
+    await client.advanceTo('2026-02-01T02:00:00Z')
+    return client
+  }
+
+  const subscribe = (client: ClockedClient, about: object = {}) => {
+    const subscription = { external_customer_id: 'acme', plan_code: 'seats', external_id: 'acme-seats' }
+    return client.create('/subscriptions', { ...subscription, ...about })
+  }
+
+  async function refusingMetrics(client: ClockedClient): Promise<string[]> {
+    const { data } = (await client.get('/events/unprocessed?reason=period_closed')).body
+    return data.map(({ billable_metric_code: code }: { billable_metric_code: string }) => code)
+  }
+
+  test('takes what later periods count, and bills nothing late for the closed one', async () => {
+    const client = await afterJanuaryOfSeats(['seats', 'changes'])
+    await client.send([seats(2, '2026-01-20T00:00:00Z')])
+    expect(await refusingMetrics(client)).toEqual(['changes'])
+    await client.advanceTo('2026-03-01T02:00:00Z')
+    // February is closed as well by now; March is open.
+    await client.send([seats(4, '2026-01-21T00:00:00Z')])
+    await client.advanceTo('2026-04-01T02:00:00Z')
+    expect((await bills(client)).map(({ lines }) => lines)).toEqual([
+      ['usage 3 = 300', 'usage 3 = 300'],
+      ['usage 5 = 500', 'usage 0 = 0'],
+      ['usage 9 = 900', 'usage 0 = 0'],
+    ])
+  })
+
+  test('takes corrections that later periods count', async () => {
+    const client = await afterJanuaryOfSeats(['seats'])
+    const correction = { external_customer_id: 'acme', reason: 'never used' }
+    expect((await client.post(`/events/t${sent}/void`, correction)).status).toBe(201)
+    await client.advanceTo('2026-03-01T02:00:00Z')
+    expect((await bills(client)).map(({ lines }) => lines)).toEqual([['usage 3 = 300'], ['usage 0 = 0']])
+    expect((await client.get('/credit_notes')).body.data).toEqual([])
+  })
+
+  test('takes nothing after an end, unless a later subscription takes over', async () => {
+    const client = await afterJanuaryOfSeats(['seats'])
+    await client.post('/subscriptions/acme-seats/cancel', { ended_at: '2026-02-10T00:00:00Z' })
+    await client.advanceTo('2026-02-10T00:30:00Z')
+    // The last period is a draft, and counts it.
+    await client.send([seats(1, '2026-01-20T00:00:00Z')])
+    expect(await refusingMetrics(client)).toEqual([])
+    await client.advanceTo('2026-02-12T00:00:00Z')
+    await client.send([seats(2, '2026-01-21T00:00:00Z')])
+    expect(await refusingMetrics(client)).toEqual(['seats'])
+    await subscribe(client)
+    const unnamed = { ...seats(8, '2026-01-22T00:00:00Z'), external_subscription_id: null }
+    await client.send([seats(5, '2026-01-22T00:00:00Z'), unnamed])
+    // Only what names the subscription outlasts it.
+    expect(await refusingMetrics(client)).toEqual(['seats', 'seats'])
+    await client.advanceTo('2026-03-01T02:00:00Z')
+    expect((await bills(client)).map(({ kind, lines }) => [kind, ...lines])).toEqual([
+      ['subscription_cycle', 'usage 3 = 300'],
+      ['subscription_cycle', 'usage 4 = 400'],
+      ['subscription_cycle', 'usage 9 = 900'],
+    ])
+  })
+})
+
 test('a voided or amended event of a billed period is credited by the same policies', async () => {
   const client = await afterJanuary(GRADUATED)
   await client.send([use(30, '2026-01-20T00:00:00Z'), use(200, '2026-02-20T00:00:00Z')])
