@@ -166,6 +166,62 @@ test('a period that has become cheaper gets a credit note, with a number and pos
   ])
 })
 
+/** The credit notes in the order of their numbers, each with the number of what it names. */
+async function creditNotes(client: ClockedClient): Promise<string[]> {
+  const { body } = await client.get('/credit_notes?external_customer_id=acme')
+  return (body.data as (Answered & { invoice_number: string })[])
+    .map(({ number, invoice_number: named, total_cents: total, lines }) => {
+      const amounts = lines.map((line) => `${line.units} = ${line.amount_cents}`)
+      return `${number} of ${named}: ${total} (${amounts.join(', ')})`
+    })
+    .toSorted()
+}
+
+const PER_TOKEN = { charge_model: 'standard', properties: { amount: '1' } }
+const voiding = { external_customer_id: 'acme', reason: 'a load test' }
+
+test('a credit names the document that billed what is given back, and never more than that', async () => {
+  const client = await afterJanuary(PER_TOKEN, { late_usage: 'note' })
+  const first = sent
+  await client.send([use(50, '2026-01-20T00:00:00Z')])
+  await client.advanceTo('2026-02-01T04:00:00Z')
+  await client.send([use(7, '2026-01-21T00:00:00Z')])
+  await client.advanceTo('2026-02-01T06:00:00Z')
+  expect((await bills(client)).map(({ number, total }) => [number, total])).toEqual([
+    ['INV-000001', 9000],
+    ['INV-000002', 5000],
+    ['INV-000003', 700],
+  ])
+  expect((await client.post(`/events/t${first + 1}/void`, voiding)).status).toBe(201)
+  await client.advanceTo('2026-02-01T08:00:00Z')
+  const ofNotes = ['CN-000001 of INV-000003: 700 (-50 = -700)', 'CN-000002 of INV-000002: 4300 (0 = -4300)']
+  expect(await creditNotes(client)).toEqual(ofNotes)
+  for (const place of [0, 2]) {
+    expect((await client.post(`/events/t${first + place}/void`, voiding)).status).toBe(201)
+  }
+  await client.advanceTo('2026-02-01T10:00:00Z')
+  expect(await creditNotes(client)).toEqual([
+    ...ofNotes,
+    'CN-000003 of INV-000002: 700 (-97 = -700)',
+    'CN-000004 of INV-000001: 9000 (0 = -9000)',
+  ])
+})
+
+test('what an invoice cannot give back because it bore a credit is given back of the invoice that this was for', async () => {
+  const client = await afterJanuary(PER_TOKEN)
+  await client.send([use(40, '2026-02-05T00:00:00Z')])
+  expect((await client.post(`/events/t${sent - 1}/void`, voiding)).status).toBe(201)
+  await client.post('/subscriptions/acme-usage/cancel', { ended_at: '2026-02-10T00:00:00Z' })
+  await client.advanceTo('2026-02-10T02:00:00Z')
+  expect((await bills(client))[1]).toMatchObject({ total: 0, lines: ['usage 40 = 4000', 'usage_credit -90 = -4000'] })
+  await client.advanceTo('2026-02-10T04:00:00Z')
+  const rest = 'CN-000001 of INV-000001: 5000 (0 = -5000)'
+  expect(await creditNotes(client)).toEqual([rest])
+  expect((await client.post(`/events/t${sent}/void`, voiding)).status).toBe(201)
+  await client.advanceTo('2026-02-10T06:00:00Z')
+  expect(await creditNotes(client)).toEqual([rest, 'CN-000002 of INV-000001: 4000 (-40 = -4000)'])
+})
+
 test('a plan overrides the organization, for running subscriptions as well', async () => {
   const client = await afterJanuary(GRADUATED)
   await client.patch('/organization', { late_usage: 'note' })
