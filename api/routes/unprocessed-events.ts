@@ -73,12 +73,12 @@ export const unprocessedEventRoutes: Routes = async (server, { context }) => {
         operationId: 'retryUnprocessedEvents',
         summary: 'Try again what could not be counted',
         description:
-          'All, or what the filter leaves, as metrics, customers and subscriptions are now. What counts leaves the list; the rest stays with its reason. Conflicting duplicates are left out.',
+          'All, or what the filter leaves, as metrics, customers and subscriptions are now. What counts leaves the list; the rest stays with its reason. Conflicting duplicates and archived events are left out.',
         tags: ['Events'],
         body: UnprocessedRetry,
         response: {
           202: UnprocessedRetryAnswer,
-          ...failures('unprocessed_event_final', 'queue_unavailable'),
+          ...failures('unprocessed_event_final', 'usage_archived', 'queue_unavailable'),
         },
       },
     },
@@ -103,7 +103,7 @@ export const unprocessedEventRoutes: Routes = async (server, { context }) => {
         params: Type.Object({ id: Uuid }),
         response: {
           202: UnprocessedRetryAnswer,
-          ...failures('unprocessed_event_not_found', 'unprocessed_event_final', 'queue_unavailable'),
+          ...failures('unprocessed_event_not_found', 'unprocessed_event_final', 'usage_archived', 'queue_unavailable'),
         },
       },
     },

@@ -156,7 +156,7 @@ export const UnprocessedRetry = Input('UnprocessedRetry', UNPROCESSED_FILTER, {
 
 export const UnprocessedRetryAnswer = Output('UnprocessedRetryAnswer', {
   status: Choice(['accepted']),
-  events: Type.Integer({ description: 'Entries that will be looked at.' }),
+  events: Type.Integer({ description: 'Entries that will be looked at, without those whose event is archived.' }),
 })
 
 export const UnprocessedCounts = Output('UnprocessedCounts', {

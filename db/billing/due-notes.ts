@@ -63,13 +63,14 @@ export function dueNotes(now: Temporal.Instant): RawBuilder<unknown> {
   return sql`
     select period.organization_id, period.customer_id, period.invoice_id, period.subscription_id, period.reopened_at,
       period.billing_failed_at, billed.period_start, billed.period_end, billed.time_zone, billed.issuer_id,
-      billed.currency, ${dueAt} as due_at
+      billed.currency, billed.late_usage, ${dueAt} as due_at
     -- First the few that await no invoice, then theirs by key: the planner may take them for half of the table.
     from (
       select organization_id, customer_id, invoice_id, subscription_id, reopened_at, billing_failed_at
       from reopened_periods where not awaits_invoice offset 0) period
     cross join lateral (
-      select invoice.period_start, invoice.period_end, invoice.time_zone, invoice.issuer_id, invoice.currency
+      select invoice.period_start, invoice.period_end, invoice.time_zone, invoice.issuer_id, invoice.currency,
+        ${lateUsageOf('subscription')} as late_usage
       from invoices invoice join subscriptions subscription on subscription.id = period.subscription_id
       where invoice.customer_id = period.customer_id and invoice.id = period.invoice_id and invoice.status = 'finalized'
         and (${lateUsageOf('subscription')} = 'note' or (subscription.next_billing_at is null and not exists (

@@ -1,12 +1,14 @@
 import { storedPeriod } from '../../shared/calendar/billing-period.ts'
 import { AppError, assert } from '../../shared/errors.ts'
 import { lateLines } from '../../shared/invoicing/late-lines.ts'
+import type { LateUsagePolicy } from '../../shared/invoicing/late-usage-policy.ts'
 import { rateSubscription } from '../../shared/invoicing/rate-subscription.ts'
 import { billedParts } from '../../shared/invoicing/trial-periods.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { listBilledParts } from './billed-parts.ts'
 import { listBilledSubscriptions } from './billed-subscriptions.ts'
 import { type LoadedRating, loadRatings, type RatingRequest, requireComponent } from './load-rating.ts'
+import type { PlanComponent } from './plan-components.ts'
 import type { TakenPeriod } from './taken-periods.ts'
 import type { InvoiceLine } from './write-invoices.ts'
 
@@ -25,7 +27,7 @@ export async function rateLateUsage(
   const ratings = await loadReadable(transaction, organizationId, requests)
   const billed = await listBilledParts(transaction, organizationId, periods)
   return new Map(
-    requests.flatMap(({ subscription, whole, invoiceId }, place): [string, readonly InvoiceLine[]][] => {
+    requests.flatMap(({ subscription, whole, invoiceId, lateUsage }, place): [string, readonly InvoiceLine[]][] => {
       const rating = ratings[place]
       if (rating === undefined) return []
       const { input, components } = rating
@@ -38,9 +40,16 @@ export async function rateLateUsage(
         rated: rateSubscription({ ...input, components: input.components.filter(({ kind }) => kind === 'usage') }),
         billed: billed.get(invoiceId) ?? [],
       })
-      return [[invoiceId, lines.map((line) => ({ line, component: requireComponent(components, line) }))]]
+      const late = lines.map((line) => ({ line, component: requireComponent(components, line) }))
+      return [[invoiceId, late.filter(({ component }) => isBilledLate(component, lateUsage))]]
     }),
   )
+}
+
+// Where late usage is refused, that of a recurring metric is still counted for the sake of the open periods that it is
+// carried over into; the closed ones keep what they were billed.
+function isBilledLate({ metric }: PlanComponent, lateUsage: LateUsagePolicy): boolean {
+  return lateUsage !== 'refuse' || metric?.recurring !== true
 }
 
 // All at once, and one by one only where some cannot be read.
@@ -68,11 +77,11 @@ async function requestsOf(
   const named = periods.map(({ subscriptionId: id, customerId }) => ({ id, customerId }))
   const rows = await listBilledSubscriptions(transaction, organizationId, named)
   const subscriptions = new Map(rows.map((row) => [row.id, row]))
-  return periods.map(({ invoiceId, subscriptionId, periodStart, periodEnd, timeZone }) => {
+  return periods.map(({ invoiceId, subscriptionId, periodStart, periodEnd, timeZone, lateUsage }) => {
     const current = subscriptions.get(subscriptionId)
     assert(current !== undefined, `invoice ${invoiceId} has no subscription`)
     const subscription = { ...current, timeZone }
     const whole = storedPeriod(subscription, { start: periodStart, end: periodEnd })
-    return { invoiceId, whole, subscription, ...billedParts(whole, subscription), advancePeriod: undefined }
+    return { invoiceId, whole, lateUsage, subscription, ...billedParts(whole, subscription), advancePeriod: undefined }
   })
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { LateUsagePolicy } from '../../shared/invoicing/late-usage-policy.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { list } from '../list.ts'
 import { lateUsageOf } from './late-usage-policy.ts'
@@ -14,6 +15,8 @@ export interface TakenPeriod {
   readonly periodStart: Temporal.Instant
   readonly periodEnd: Temporal.Instant
   readonly timeZone: string
+  /** The policy of its subscription. */
+  readonly lateUsage: LateUsagePolicy
 }
 
 /**
@@ -30,7 +33,8 @@ export async function takeReopenedPeriods(
   const { rows } = await sql<TakenPeriod & { isTaken: boolean; wasThere: boolean }>`
     with reopened as (
       select period.customer_id, period.invoice_id, period.subscription_id, period.reopened_at, invoice.period_start,
-        invoice.period_end, invoice.time_zone, period.subscription_id = any(${list(takenOf)}::uuid[]) as is_taken
+        invoice.period_end, invoice.time_zone, ${lateUsageOf('subscription')} as late_usage,
+        period.subscription_id = any(${list(takenOf)}::uuid[]) as is_taken
       from reopened_periods period
       join invoices invoice on invoice.customer_id = period.customer_id and invoice.id = period.invoice_id
       join subscriptions subscription on subscription.id = period.subscription_id

@@ -10,7 +10,7 @@ export interface DraftCreditNote {
   readonly customerId: number
   readonly issuerId: string
   readonly subscriptionId: string
-  /** The invoice that billed too much. */
+  /** The invoice or debit note that billed too much. */
   readonly invoiceId: string
   readonly currency: string
   /** What is given back, above zero. */
@@ -62,7 +62,8 @@ async function insertNumbered(
     insert into credit_notes (organization_id, issuer_id, id, customer_id, subscription_id, invoice_id, sequence, number,
       reason, currency, subtotal_minor, total_minor, issued_at)
     select ${organizationId}, ${issuerId}, note.id, note.customer_id, note.subscription_id, note.invoice_id,
-      (select count(*) from credit_notes before where before.invoice_id = note.invoice_id),
+      (select count(*) from credit_notes before where before.invoice_id = note.invoice_id)
+        + row_number() over (partition by note.invoice_id order by note.position) - 1,
       -- Not lpad, which would cut the seventh digit off.
       counter.credit_note_number_prefix || to_char(counter.before + 1 + note.position, 'FM999999999999000000'),
       'late_usage', note.currency, note.total_minor, note.total_minor, note.issued_at

@@ -4,6 +4,7 @@ import { parseExactJson } from '../../shared/json/exact-json.ts'
 import type { OrganizationTransaction } from '../connection.ts'
 import { newestFirst, type Page, type PageRequest } from '../paging.ts'
 import type { UnprocessedReason } from '../schema.ts'
+import { entryArchived, isArchivedEntry, MONTH_OF_ENTRY } from './archived-entries.ts'
 import { selectUnprocessed, type UnprocessedFilter } from './unprocessed-filter.ts'
 
 /** What could not be counted: one event, for one metric, for one reason. */
@@ -65,7 +66,7 @@ const FINAL: UnprocessedReason = 'duplicate_conflict'
 
 /**
  * The number of entries that a retry will look at. Throws `unprocessed_event_final` when only conflicting duplicates are
- * asked for: the event that came first counts for ever.
+ * asked for: the event that came first counts for ever; `usage_archived` when the events of all that are left are archived.
  */
 export async function countRetryable(
   transaction: OrganizationTransaction,
@@ -73,22 +74,34 @@ export async function countRetryable(
   filter: UnprocessedFilter,
 ): Promise<bigint> {
   if (filter.reason === FINAL) throw finalEvent()
-  const counts = await countUnprocessedEvents(transaction, organizationId, filter)
-  return counts.filter(({ reason }) => reason !== FINAL).reduce((sum, { events }) => sum + events, 0n)
+  const isArchived = isArchivedEntry(organizationId)
+  const { events, archivedMonth } = await selectUnprocessed(transaction, organizationId, filter)
+    .where('e.reason', '<>', FINAL)
+    .select([
+      sql<string>`count(*) filter (where not ${isArchived})`.as('events'),
+      sql<string | null>`min(${MONTH_OF_ENTRY}) filter (where ${isArchived})`.as('archivedMonth'),
+    ])
+    .executeTakeFirstOrThrow()
+  if (events === '0' && archivedMonth !== null) throw entryArchived(archivedMonth)
+  return BigInt(events)
 }
 
-/** Throws when there is no such entry, or when it is one that no retry can change. */
+/**
+ * Throws when there is no such entry, or when it is one that no retry can change: `usage_archived` while its event is
+ * archived.
+ */
 export async function requireRetryable(
   transaction: OrganizationTransaction,
   organizationId: number,
   id: string,
 ): Promise<void> {
   const row = await selectUnprocessed(transaction, organizationId, {})
-    .select('e.reason')
+    .select(['e.reason', isArchivedEntry(organizationId).as('isArchived'), MONTH_OF_ENTRY.as('month')])
     .where('e.id', '=', id)
     .executeTakeFirst()
   if (row === undefined) throw new AppError('unprocessed_event_not_found', `no unprocessed event has the id ${id}`)
   if (row.reason === FINAL) throw finalEvent()
+  if (row.isArchived) throw entryArchived(row.month)
 }
 
 /** An id above that of every entry there is. */

@@ -1,4 +1,4 @@
-import { fromMinor } from '../money/round.ts'
+import { partsOfCredit } from './parts-of-credit.ts'
 import type { RatedLine } from './rated-line.ts'
 
 /**
@@ -19,14 +19,8 @@ export function cappedCredits<Line extends { readonly line: RatedLine }>(
     left += amountMinor
     if (amountMinor === line.amountMinor) return [late]
     if (line.corrects !== undefined) cut.add(line.corrects.invoiceId)
-    return amountMinor === 0n ? [] : [{ ...late, line: partOfCredit(line, amountMinor) }]
+    const [part] = amountMinor === 0n ? [] : partsOfCredit(line, [amountMinor, line.amountMinor - amountMinor])
+    return part === undefined ? [] : [{ ...late, line: part }]
   })
   return { lines: capped, cut }
-}
-
-// The units go with the first part, so that what is left of the credit has none.
-function partOfCredit(line: RatedLine, amountMinor: bigint): RatedLine {
-  const amount = fromMinor(amountMinor, line.currency)
-  const later = { kind: 'credited_later' as const, amount: amount.minus(line.amount) }
-  return { ...line, amount, amountMinor, adjustments: [...(line.adjustments ?? []), later] }
 }

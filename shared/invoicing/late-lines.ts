@@ -10,8 +10,10 @@ import { describePortion, unorderedPortionKey, WHOLE } from './portions.ts'
 import type { CorrectedKind, RatedLine } from './rated-line.ts'
 import { sliceAmountMinor } from './slice-amount.ts'
 
-/** What one invoice billed of a portion of a closed period, or of the minimum of a charge. */
+/** What one invoice billed of a portion of a closed period, or of the minimum of a charge; or what was given back of it. */
 export interface BilledPart {
+  /** The invoice; of a credit note the one that it names. */
+  readonly documentId: string
   readonly kind: CorrectedKind
   readonly componentId: string
   readonly portion: PortionName
@@ -106,9 +108,15 @@ function differenceOf(line: CorrectableLine, billed: readonly BilledPart[], clos
       amount,
       amountMinor,
       adjustments: [...(line.adjustments ?? []), { kind: 'billed_before', amount: fromMinor(-billedMinor, currency) }],
-      corrects: { invoiceId: closed.invoiceId, kind: line.kind },
+      corrects: { invoiceId: closed.invoiceId, kind: line.kind, billedMinor: byDocument(billed) },
     },
   ]
+}
+
+function byDocument(billed: readonly BilledPart[]): ReadonlyMap<string, bigint> {
+  const sums = new Map<string, bigint>()
+  for (const { documentId, amountMinor } of billed) sums.set(documentId, (sums.get(documentId) ?? 0n) + amountMinor)
+  return sums
 }
 
 // The local days of the period, the last one included.

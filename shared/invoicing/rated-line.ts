@@ -45,8 +45,18 @@ export interface RatedLine {
   readonly adjustments?: readonly Adjustment[]
   /** Present when a fee is due for a part of its period only. */
   readonly proration?: Proration
-  /** Present on late lines: the invoice of their period, and which of its lines they add to. */
-  readonly corrects?: { readonly invoiceId: string; readonly kind: CorrectedKind }
+  /** Present on late lines. */
+  readonly corrects?: Corrected
+}
+
+/** What a late line adds to, or takes off. */
+export interface Corrected {
+  /** The invoice of the period. */
+  readonly invoiceId: string
+  /** Which of its lines. */
+  readonly kind: CorrectedKind
+  /** What was billed of that before, less what was given back, by the document; in minor units, below zero on one that only credits. */
+  readonly billedMinor: ReadonlyMap<string, bigint>
 }
 
 export interface Proration {

@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto'
+import { lockCreditableDocuments } from '../../db/billing/creditable-documents.ts'
 import { type NotedPeriod, takeDueNotes } from '../../db/billing/due-notes.ts'
 import { finalizeInvoices } from '../../db/billing/finalize-invoices.ts'
 import { rateLateUsage } from '../../db/billing/late-usage.ts'
@@ -8,11 +9,12 @@ import { findFrozenTime, realNow } from '../../db/clock.ts'
 import type { OrganizationTransaction } from '../../db/connection.ts'
 import { type DraftCreditNote, insertCreditNotes } from '../../db/credit-notes/write-credit-notes.ts'
 import { announce } from '../../db/outbox.ts'
+import { creditsByDocument, withoutCredits } from '../../shared/invoicing/credits-by-document.ts'
 import { invoiceTotals } from '../../shared/invoicing/invoice-totals.ts'
 
 /**
- * Issues the notes of periods that have changed since they were billed: a debit note where they cost more by now, a credit
- * note where they cost less; final at once. A period that comes to the same gets none; one that cannot
+ * Issues the notes of periods that have changed since they were billed: a debit note where they cost more by now, credit
+ * notes where they cost less; final at once. A period that comes to the same gets none; one that cannot
  * be rated now is set aside. Run again it finds the other marks gone. Answers with the number of notes.
  */
 export async function issueNotes(
@@ -40,7 +42,11 @@ export async function issueNotes(
   for (const { id } of debits) {
     await announce(transaction, { organizationId, topic: 'invoice.created', payload: { invoice_id: id } })
   }
-  const credits = notes.filter(({ netMinor }) => netMinor < 0n).map(creditNote)
+  const credits = await creditNotesOf(
+    transaction,
+    organizationId,
+    notes.filter(({ netMinor }) => netMinor < 0n),
+  )
   await insertCreditNotes(transaction, organizationId, credits)
   await finalizeInvoices(
     transaction,
@@ -62,7 +68,7 @@ function netOf(lines: readonly InvoiceLine[]): bigint {
 }
 
 function debitNote({ period, lines, issuedAt }: Note): DraftInvoice {
-  const { invoiceId, currency, reopenedAt: _reopenedAt, dueAt: _dueAt, ...ofPeriod } = period
+  const { invoiceId, currency, reopenedAt: _reopenedAt, dueAt: _dueAt, lateUsage: _lateUsage, ...ofPeriod } = period
   return {
     ...ofPeriod,
     id: randomUUIDv7(),
@@ -78,8 +84,22 @@ function debitNote({ period, lines, issuedAt }: Note): DraftInvoice {
   }
 }
 
-function creditNote({ period, lines, netMinor, issuedAt }: Note): DraftCreditNote {
-  const { customerId, issuerId, subscriptionId, invoiceId, currency } = period
-  const ids = { customerId, issuerId, subscriptionId, invoiceId }
-  return { ...ids, id: randomUUIDv7(), currency, totalMinor: -netMinor, issuedAt, lines }
+// One for each document that gives something back.
+async function creditNotesOf(
+  transaction: OrganizationTransaction,
+  organizationId: number,
+  notes: readonly Note[],
+): Promise<DraftCreditNote[]> {
+  const subscriptionIds = [...new Set(notes.map(({ period }) => period.subscriptionId))]
+  const left = new Map(await lockCreditableDocuments(transaction, organizationId, subscriptionIds))
+  return notes.flatMap(({ period, lines, issuedAt }) => {
+    const { customerId, issuerId, subscriptionId, currency } = period
+    const documents = left.get(subscriptionId) ?? []
+    const credits = creditsByDocument(lines, documents)
+    left.set(subscriptionId, withoutCredits(documents, credits))
+    return credits.map(({ documentId: invoiceId, amountMinor, lines: ofDocument }): DraftCreditNote => {
+      const ids = { id: randomUUIDv7(), customerId, issuerId, subscriptionId, invoiceId }
+      return { ...ids, currency, totalMinor: amountMinor, issuedAt, lines: ofDocument }
+    })
+  })
 }

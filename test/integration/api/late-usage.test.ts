@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type ClockedClient, startService, type TestService } from '../../support/service.ts'
 
 let service: TestService
@@ -166,6 +166,62 @@ test('a period that has become cheaper gets a credit note, with a number and pos
   ])
 })
 
+/** The credit notes in the order of their numbers, each with the number of what it names. */
+async function creditNotes(client: ClockedClient): Promise<string[]> {
+  const { body } = await client.get('/credit_notes?external_customer_id=acme')
+  return (body.data as (Answered & { invoice_number: string })[])
+    .map(({ number, invoice_number: named, total_cents: total, lines }) => {
+      const amounts = lines.map((line) => `${line.units} = ${line.amount_cents}`)
+      return `${number} of ${named}: ${total} (${amounts.join(', ')})`
+    })
+    .toSorted()
+}
+
+const PER_TOKEN = { charge_model: 'standard', properties: { amount: '1' } }
+const voiding = { external_customer_id: 'acme', reason: 'a load test' }
+
+test('a credit names the document that billed what is given back, and never more than that', async () => {
+  const client = await afterJanuary(PER_TOKEN, { late_usage: 'note' })
+  const first = sent
+  await client.send([use(50, '2026-01-20T00:00:00Z')])
+  await client.advanceTo('2026-02-01T04:00:00Z')
+  await client.send([use(7, '2026-01-21T00:00:00Z')])
+  await client.advanceTo('2026-02-01T06:00:00Z')
+  expect((await bills(client)).map(({ number, total }) => [number, total])).toEqual([
+    ['INV-000001', 9000],
+    ['INV-000002', 5000],
+    ['INV-000003', 700],
+  ])
+  expect((await client.post(`/events/t${first + 1}/void`, voiding)).status).toBe(201)
+  await client.advanceTo('2026-02-01T08:00:00Z')
+  const ofNotes = ['CN-000001 of INV-000003: 700 (-50 = -700)', 'CN-000002 of INV-000002: 4300 (0 = -4300)']
+  expect(await creditNotes(client)).toEqual(ofNotes)
+  for (const place of [0, 2]) {
+    expect((await client.post(`/events/t${first + place}/void`, voiding)).status).toBe(201)
+  }
+  await client.advanceTo('2026-02-01T10:00:00Z')
+  expect(await creditNotes(client)).toEqual([
+    ...ofNotes,
+    'CN-000003 of INV-000002: 700 (-97 = -700)',
+    'CN-000004 of INV-000001: 9000 (0 = -9000)',
+  ])
+})
+
+test('what an invoice cannot give back because it bore a credit is given back of the invoice that this was for', async () => {
+  const client = await afterJanuary(PER_TOKEN)
+  await client.send([use(40, '2026-02-05T00:00:00Z')])
+  expect((await client.post(`/events/t${sent - 1}/void`, voiding)).status).toBe(201)
+  await client.post('/subscriptions/acme-usage/cancel', { ended_at: '2026-02-10T00:00:00Z' })
+  await client.advanceTo('2026-02-10T02:00:00Z')
+  expect((await bills(client))[1]).toMatchObject({ total: 0, lines: ['usage 40 = 4000', 'usage_credit -90 = -4000'] })
+  await client.advanceTo('2026-02-10T04:00:00Z')
+  const rest = 'CN-000001 of INV-000001: 5000 (0 = -5000)'
+  expect(await creditNotes(client)).toEqual([rest])
+  expect((await client.post(`/events/t${sent}/void`, voiding)).status).toBe(201)
+  await client.advanceTo('2026-02-10T06:00:00Z')
+  expect(await creditNotes(client)).toEqual([rest, 'CN-000002 of INV-000001: 4000 (-40 = -4000)'])
+})
+
 test('a plan overrides the organization, for running subscriptions as well', async () => {
   const client = await afterJanuary(GRADUATED)
   await client.patch('/organization', { late_usage: 'note' })
@@ -262,24 +318,142 @@ test('with the policy refuse it is listed and not counted, until the policy has 
   expect((await bills(client)).at(-1)).toMatchObject({ lines: ['usage 0 = 0', 'late_usage 30 = 1200'] })
 })
 
-test('the policy refuse takes what an open period of the same customer could bill', async () => {
-  const client = await afterJanuary(GRADUATED)
-  await client.patch('/organization', { late_usage: 'refuse' })
-  const plan = { code: 'other', name: 'Other', interval: 'yearly' }
-  const { id } = (await client.get('/billable_metrics/tokens')).body
-  await client.create('/plans/', { ...plan, charges: [{ billable_metric_id: id, ...VOLUME }] })
-  const subscription = { external_customer_id: 'acme', plan_code: 'other', external_id: 'acme-other' }
-  await client.create('/subscriptions', { ...subscription, started_at: '2026-01-15T00:00:00Z' })
-  await client.send([
-    use(30, '2026-01-20T00:00:00Z'),
-    use(7, '2026-01-12T00:00:00Z'),
-    { ...use(5, '2026-01-21T00:00:00Z'), external_subscription_id: 'acme-usage' },
-  ])
-  const { data } = (await client.get('/events/unprocessed?reason=period_closed')).body
-  expect(data.map(({ timestamp }: { timestamp: string }) => timestamp).toSorted()).toEqual([
-    '2026-01-12T00:00:00Z',
-    '2026-01-21T00:00:00Z',
-  ])
+describe('where a customer has another subscription, whose period is open, the policy refuse', () => {
+  /** January of the monthly subscription is closed; the yearly one runs since the day given. */
+  async function withYearly(startedAt: string): Promise<ClockedClient> {
+    const client = await service.client('2026-01-01T00:00:00Z')
+    const { id } = await client.create('/billable_metrics', {
+      code: 'tokens',
+      name: 'Tokens',
+      aggregation: 'sum',
+      field_name: 'tokens',
+    })
+    await client.create('/customers', { external_id: 'acme' })
+    for (const [code, charge] of [
+      ['monthly', GRADUATED],
+      ['yearly', VOLUME],
+    ] as const) {
+      const plan = { code, name: code, interval: code, charges: [{ billable_metric_id: id, ...charge }] }
+      await client.create('/plans/', plan)
+      const subscription = { external_customer_id: 'acme', plan_code: code, external_id: `acme-${code}` }
+      const about = code === 'yearly' ? { started_at: startedAt, billing_time: 'anniversary' } : {}
+      await client.create('/subscriptions', { ...subscription, ...about })
+    }
+    await client.patch('/organization', { late_usage: 'refuse' })
+    await client.advanceTo('2026-02-01T02:00:00Z')
+    await client.send([
+      use(30, '2026-01-20T00:00:00Z'),
+      use(7, '2026-01-12T00:00:00Z'),
+      { ...use(5, '2026-01-21T00:00:00Z'), external_subscription_id: 'acme-monthly' },
+      { ...use(3, '2026-01-22T00:00:00Z'), external_subscription_id: 'acme-yearly' },
+    ])
+    return client
+  }
+
+  async function refusedDays(client: ClockedClient): Promise<string[]> {
+    const { data } = (await client.get('/events/unprocessed?reason=period_closed')).body
+    return data.map(({ timestamp }: { timestamp: string }) => timestamp.slice(0, 10)).toSorted()
+  }
+
+  test('takes what that one pays for', async () => {
+    const client = await withYearly('2025-12-20T00:00:00Z')
+    expect(await refusedDays(client)).toEqual(['2026-01-21'])
+    await client.advanceTo('2026-03-01T02:00:00Z')
+    expect((await bills(client)).map(({ lines }) => lines)).toEqual([['usage 0 = 0'], ['usage 0 = 0']])
+  })
+
+  test('refuses what that one does not pay for', async () => {
+    const client = await withYearly('2026-01-15T00:00:00Z')
+    expect(await refusedDays(client)).toEqual(['2026-01-12', '2026-01-20', '2026-01-21'])
+    await client.advanceTo('2026-03-01T02:00:00Z')
+    expect((await bills(client)).map(({ lines }) => lines)).toEqual([['usage 0 = 0'], ['usage 0 = 0']])
+  })
+})
+
+describe('of a recurring metric the policy refuse', () => {
+  const seats = (units: number, timestamp: string, subscription = 'acme-seats') => ({
+    ...use(0, timestamp),
+    code: 'seats',
+    external_subscription_id: subscription,
+    properties: { seats: units },
+  })
+
+  /** A customer whose January is billed with 3 seats; each event feeds the metric `changes` too where a plan charges it. */
+  async function afterJanuaryOfSeats(charged: readonly string[]): Promise<ClockedClient> {
+    const client = await service.client('2026-01-01T00:00:00Z')
+    const metric = { name: 'Seats', aggregation: 'sum', field_name: 'seats', event_code: 'seats' }
+    await client.create('/billable_metrics', { ...metric, code: 'seats', recurring: true })
+    await client.create('/billable_metrics', { ...metric, code: 'changes' })
+    const charges = []
+    for (const code of charged) {
+      const { id } = (await client.get(`/billable_metrics/${code}`)).body
+      charges.push({ billable_metric_id: id, charge_model: 'standard', properties: { amount: '1' } })
+    }
+    const plan = { code: 'seats', name: 'Seats', interval: 'monthly', late_usage: 'refuse', charges }
+    await client.create('/plans/', plan)
+    await client.create('/customers', { external_id: 'acme' })
+    await subscribe(client)
+    await client.send([seats(3, '2026-01-10T00:00:00Z')])
+    await client.advanceTo('2026-02-01T02:00:00Z')
+    return client
+  }
+
+  const subscribe = (client: ClockedClient, about: object = {}) => {
+    const subscription = { external_customer_id: 'acme', plan_code: 'seats', external_id: 'acme-seats' }
+    return client.create('/subscriptions', { ...subscription, ...about })
+  }
+
+  async function refusingMetrics(client: ClockedClient): Promise<string[]> {
+    const { data } = (await client.get('/events/unprocessed?reason=period_closed')).body
+    return data.map(({ billable_metric_code: code }: { billable_metric_code: string }) => code)
+  }
+
+  test('takes what later periods count, and bills nothing late for the closed one', async () => {
+    const client = await afterJanuaryOfSeats(['seats', 'changes'])
+    await client.send([seats(2, '2026-01-20T00:00:00Z')])
+    expect(await refusingMetrics(client)).toEqual(['changes'])
+    await client.advanceTo('2026-03-01T02:00:00Z')
+    // February is closed as well by now; March is open.
+    await client.send([seats(4, '2026-01-21T00:00:00Z')])
+    await client.advanceTo('2026-04-01T02:00:00Z')
+    expect((await bills(client)).map(({ lines }) => lines)).toEqual([
+      ['usage 3 = 300', 'usage 3 = 300'],
+      ['usage 5 = 500', 'usage 0 = 0'],
+      ['usage 9 = 900', 'usage 0 = 0'],
+    ])
+  })
+
+  test('takes corrections that later periods count', async () => {
+    const client = await afterJanuaryOfSeats(['seats'])
+    const correction = { external_customer_id: 'acme', reason: 'never used' }
+    expect((await client.post(`/events/t${sent}/void`, correction)).status).toBe(201)
+    await client.advanceTo('2026-03-01T02:00:00Z')
+    expect((await bills(client)).map(({ lines }) => lines)).toEqual([['usage 3 = 300'], ['usage 0 = 0']])
+    expect((await client.get('/credit_notes')).body.data).toEqual([])
+  })
+
+  test('takes nothing after an end, unless a later subscription takes over', async () => {
+    const client = await afterJanuaryOfSeats(['seats'])
+    await client.post('/subscriptions/acme-seats/cancel', { ended_at: '2026-02-10T00:00:00Z' })
+    await client.advanceTo('2026-02-10T00:30:00Z')
+    // The last period is a draft, and counts it.
+    await client.send([seats(1, '2026-01-20T00:00:00Z')])
+    expect(await refusingMetrics(client)).toEqual([])
+    await client.advanceTo('2026-02-12T00:00:00Z')
+    await client.send([seats(2, '2026-01-21T00:00:00Z')])
+    expect(await refusingMetrics(client)).toEqual(['seats'])
+    await subscribe(client)
+    const unnamed = { ...seats(8, '2026-01-22T00:00:00Z'), external_subscription_id: null }
+    await client.send([seats(5, '2026-01-22T00:00:00Z'), unnamed])
+    // Only what names the subscription outlasts it.
+    expect(await refusingMetrics(client)).toEqual(['seats', 'seats'])
+    await client.advanceTo('2026-03-01T02:00:00Z')
+    expect((await bills(client)).map(({ kind, lines }) => [kind, ...lines])).toEqual([
+      ['subscription_cycle', 'usage 3 = 300'],
+      ['subscription_cycle', 'usage 4 = 400'],
+      ['subscription_cycle', 'usage 9 = 900'],
+    ])
+  })
 })
 
 test('a voided or amended event of a billed period is credited by the same policies', async () => {

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { correctEvent } from '../../../db/corrections/correct-event.ts'
 import { aggregateEvents } from '../../../workers/aggregate-usage/aggregate-events.ts'
 import { type BillingFixture, createBillingFixture } from '../../support/billing.ts'
 import { usageEvent } from '../../support/usage-event.ts'
@@ -21,10 +23,9 @@ let fixture: BillingFixture
 
 beforeAll(async () => {
   fixture = await createBillingFixture('2026-01-01T00:00:00Z')
-  // A fee that no credit uses up.
-  const about = { amountMinor: 100_000n }
-  await fixture.plan({ code: 'next_invoice', ...about }, CHARGES)
-  await fixture.plan({ code: 'note', lateUsage: 'note', ...about }, CHARGES)
+  // A fee that no credit uses up, and one behind which none that is too large can hide.
+  await fixture.plan({ code: 'next_invoice', amountMinor: 100_000n }, CHARGES)
+  await fixture.plan({ code: 'note', amountMinor: 1n, lateUsage: 'note' }, CHARGES)
 })
 afterAll(() => fixture.close())
 
@@ -33,27 +34,44 @@ interface DrawnEvent {
   readonly tokens: number | string
   /** In which month after its own it arrives; 0 is in time. */
   readonly delay: number
+  /** How many months later it is voided; null: it is not. */
+  readonly voidedAfter: number | null
 }
 
 const drawnEvent = fc.record({
   minute: fc.integer({ min: 0, max: 120 * 1440 - 1 }),
   tokens: fc.oneof(fc.integer({ min: 0, max: 700 }), fc.constantFrom('0.5', '33.25')),
   delay: fc.integer({ min: 0, max: 3 }),
+  voidedAfter: fc.option(fc.integer({ min: 0, max: 1 }), { freq: 2 }),
 })
 
 const START_MINUTE = Date.UTC(2026, 0, 1) / 60_000
 const monthOf = (minute: number) => new Date((START_MINUTE + minute) * 60_000).getUTCMonth()
 
-async function send(externalCustomerId: string, events: readonly DrawnEvent[]): Promise<void> {
-  const received = events.map(({ minute, tokens }) => ({
+/** Which event of a customer it is, by its place. */
+const transactionIdOf = (place: number) => `event-${place}`
+
+type PlacedEvent = DrawnEvent & { readonly place: number }
+
+async function send(externalCustomerId: string, events: readonly PlacedEvent[]): Promise<void> {
+  const received = events.map(({ minute, tokens, place }) => ({
     event: usageEvent({
       externalCustomerId,
+      transactionId: transactionIdOf(place),
       timestampMicros: (START_MINUTE + minute) * 60_000_000,
       properties: { tokens },
     }),
     receivedAt: '2026-02-01T00:00:00Z',
   }))
   if (received.length > 0) await aggregateEvents(fixture.pool, fixture.organizationId, received)
+}
+
+async function voidAll(externalCustomerId: string, events: readonly PlacedEvent[]): Promise<void> {
+  for (const { place } of events) {
+    const event = { externalCustomerId, source: '', transactionId: transactionIdOf(place) }
+    const about = { changes: null, reason: 'never used', apiKeyId: randomUUID(), receivedAt: '2026-02-01T00:00:00Z' }
+    await fixture.within((transaction) => correctEvent(transaction, fixture.organizationId, { event, ...about }))
+  }
 }
 
 interface Billed {
@@ -100,11 +118,21 @@ async function billedOf(externalCustomerId: string): Promise<readonly Billed[]> 
   return rows
 }
 
-test('whenever usage arrives, all that is billed of a period comes to the price of what was used in it', async () => {
-  const runs: { name: string; events: readonly DrawnEvent[] }[] = []
+/** Documents of which more was given back than they came to. */
+async function overcredited(): Promise<readonly object[]> {
+  const { rows } = await fixture.pool.query(
+    `select invoice.number, invoice.total_minor, sum(note.total_minor) as credited
+     from credit_notes note join invoices invoice on invoice.id = note.invoice_id
+     group by invoice.number, invoice.total_minor having sum(note.total_minor) > invoice.total_minor`,
+  )
+  return rows
+}
+
+test('whenever usage arrives or is voided, all that is billed of a period comes to the price of what was used in it', async () => {
+  const runs: { name: string; events: readonly PlacedEvent[] }[] = []
   fc.assert(
     fc.property(fc.array(drawnEvent, { minLength: 1, maxLength: 25 }), (events) => {
-      runs.push({ name: `${runs.length}`, events })
+      runs.push({ name: `${runs.length}`, events: events.map((event, place) => ({ ...event, place })) })
     }),
     { numRuns: 12 },
   )
@@ -117,10 +145,15 @@ test('whenever usage arrives, all that is billed of a period comes to the price 
   }
   for (let month = 0; month < MONTHS + 4; month += 1) {
     for (const { name, policy, events } of customers) {
-      const arriving = events.filter(
-        ({ minute, delay }) => monthOf(minute) + (policy === 'in_time' ? 0 : delay) === month,
+      const inTime = policy === 'in_time'
+      const used = inTime ? events.filter(({ voidedAfter }) => voidedAfter === null) : events
+      await send(
+        name,
+        used.filter(({ minute, delay }) => monthOf(minute) + (inTime ? 0 : delay) === month),
       )
-      await send(name, arriving)
+      const isVoided = ({ minute, delay, voidedAfter }: DrawnEvent) =>
+        voidedAfter !== null && monthOf(minute) + delay + voidedAfter === month
+      await voidAll(name, used.filter(isVoided))
     }
     const end = Temporal.Instant.fromEpochMilliseconds(Date.UTC(2026, month + 1, 2))
     await fixture.advanceTo(end.toString())
@@ -138,5 +171,6 @@ test('whenever usage arrives, all that is billed of a period comes to the price 
        (select count(*) from reopened_periods)::int as reopened`,
   )
   expect(rows[0]).toMatchObject({ reopened: 0 })
-  for (const count of ['credits', 'debit_notes']) expect(rows[0][count], count).toBeGreaterThan(0)
+  expect(await overcredited()).toEqual([])
+  for (const count of ['credits', 'credit_notes', 'debit_notes']) expect(rows[0][count], count).toBeGreaterThan(0)
 }, 240_000)

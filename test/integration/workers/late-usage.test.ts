@@ -52,6 +52,15 @@ async function summaries(): Promise<ReturnType<typeof summary>[]> {
 
 const marks = async () => (await fixture.pool.query('select invoice_id from reopened_periods')).rows.length
 
+/** The credit notes in the order of their numbers, each with the number of what it names. */
+async function creditNotes(): Promise<string[]> {
+  const { rows } = await fixture.pool.query<{ note: string }>(
+    `select format('%s of %s: %s', note.number, invoice.number, note.total_minor) as note from credit_notes note
+     join invoices invoice on invoice.id = note.invoice_id order by note.number`,
+  )
+  return rows.map(({ note }) => note)
+}
+
 describe('usage that arrives after its invoice is final', () => {
   test('is billed on the next invoice, as a line of its own, at the price of its own period', async () => {
     await open([GRADUATED])
@@ -310,6 +319,44 @@ describe('a worker that dies or runs twice', () => {
     expect(await issue()).toBe(0)
     expect(await summaries()).toMatchObject([{ total: 0 }, { kind: 'debit_note', total: 200 }])
   })
+})
+
+test('credits of several documents are issued once each, however many do so at once, with numbers without a gap', async () => {
+  await open([VOLUME], { lateUsage: 'note' })
+  await fixture.use('acme', 90, '2026-01-10T00:00:00Z')
+  await fixture.advanceTo('2026-02-01T02:00:00Z')
+  await fixture.use('acme', 5, '2026-01-11T00:00:00Z')
+  await priceUsage()
+  await fixture.advanceTo('2026-02-02T00:00:00Z')
+  // 115 at 0.1 instead of 95 at 1, of which the debit note billed 5.
+  await fixture.use('acme', 20, '2026-01-12T00:00:00Z')
+  await priceUsage()
+  await fixture.pool.query(`update test_clocks set frozen_time = '2026-02-03T00:00:00Z'`)
+  const [january] = await fixture.invoices('acme')
+  const issue = () =>
+    fixture.within((transaction) => issueNotes(transaction, fixture.organizationId, [january?.id ?? '']))
+  expect((await Promise.all([issue(), issue(), issue()])).toSorted((one, other) => one - other)).toEqual([0, 0, 2])
+  expect(await creditNotes()).toEqual(['CN-000001 of INV-000002: 500', 'CN-000002 of INV-000001: 7850'])
+})
+
+test('an invoice that billed two periods gives back of both, in notes of their own', async () => {
+  await open([VOLUME])
+  await fixture.use('acme', 90, '2026-01-10T00:00:00Z')
+  await fixture.advanceTo('2026-02-01T02:00:00Z')
+  await fixture.use('acme', 5, '2026-01-11T00:00:00Z')
+  await fixture.use('acme', 90, '2026-02-10T00:00:00Z')
+  await fixture.advanceTo('2026-03-01T02:00:00Z')
+  await fixture.pool.query(`update plans set late_usage = 'note'`)
+  await fixture.use('acme', 20, '2026-01-12T00:00:00Z')
+  await fixture.use('acme', 20, '2026-02-12T00:00:00Z')
+  await priceUsage()
+  await fixture.advanceTo('2026-03-02T00:00:00Z')
+  // January: 115 at 0.1 instead of 95 at 1; February: 110 at 0.1 instead of 90 at 1.
+  expect(await creditNotes()).toEqual([
+    'CN-000001 of INV-000002: 500',
+    'CN-000002 of INV-000001: 7850',
+    'CN-000003 of INV-000002: 7900',
+  ])
 })
 
 test('a credit note never changes, and its posting is the reverse of an invoice', async () => {
