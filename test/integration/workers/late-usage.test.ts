@@ -326,11 +326,11 @@ test('credits of several documents are issued once each, however many do so at o
   await fixture.use('acme', 90, '2026-01-10T00:00:00Z')
   await fixture.advanceTo('2026-02-01T02:00:00Z')
   await fixture.use('acme', 5, '2026-01-11T00:00:00Z')
-  await priceUsage()
+  await priceTouched(fixture)
   await fixture.advanceTo('2026-02-02T00:00:00Z')
   // 115 at 0.1 instead of 95 at 1, of which the debit note billed 5.
   await fixture.use('acme', 20, '2026-01-12T00:00:00Z')
-  await priceUsage()
+  await priceTouched(fixture)
   await fixture.pool.query(`update test_clocks set frozen_time = '2026-02-03T00:00:00Z'`)
   const [january] = await fixture.invoices('acme')
   const issue = () =>
@@ -349,7 +349,7 @@ test('an invoice that billed two periods gives back of both, in notes of their o
   await fixture.pool.query(`update plans set late_usage = 'note'`)
   await fixture.use('acme', 20, '2026-01-12T00:00:00Z')
   await fixture.use('acme', 20, '2026-02-12T00:00:00Z')
-  await priceUsage()
+  await priceTouched(fixture)
   await fixture.advanceTo('2026-03-02T00:00:00Z')
   // January: 115 at 0.1 instead of 95 at 1; February: 110 at 0.1 instead of 90 at 1.
   expect(await creditNotes()).toEqual([
