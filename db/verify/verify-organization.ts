@@ -3,6 +3,7 @@ import type { UsageMonth } from '../archives/usage-month.ts'
 import type { Connection } from '../connection.ts'
 import { inSnapshot } from '../snapshot.ts'
 import { statementsOf } from '../statements.ts'
+import { openArchivedClaims } from './archived-claims.ts'
 import type { ReadArchive } from './archived-events.ts'
 import { checkDocuments } from './check-documents.ts'
 import { checkEventKeys } from './check-event-keys.ts'
@@ -36,7 +37,10 @@ export async function verifyOrganization(
   return await inSnapshot(connection, async (transaction) => {
     const client = statementsOf(transaction)
     const archived = await listArchivedUsage(client, selection.organizationId)
-    const rollups = await checkRollups(client, selection, { archive: { usage: archived, read }, log })
+    const claims = openArchivedClaims(client, selection.organizationId, log)
+    const archive = { usage: archived, read, ...(selection.metricId === undefined ? { onEvent: claims.add } : {}) }
+    const rollups = await checkRollups(client, selection, { archive, log })
+    await claims.end()
     const unread = read === undefined ? [...new Set(archived.map(({ month }) => month))] : []
     const checked = { ...rollups, unread }
     if (selection.metricId !== undefined) return { ...checked, eventKeys: 0, runningSubscriptions: 0 }

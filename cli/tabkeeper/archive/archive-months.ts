@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { listArchiveBlockers } from '../../../db/archives/archive-blockers.ts'
 import { type ArchivedMonth, archiveMonth } from '../../../db/archives/archive-month.ts'
 import { exportMonth } from '../../../db/archives/export-month.ts'
+import { countUnclaimedEvents } from '../../../db/archives/unclaimed-events.ts'
 import type { UsageMonth } from '../../../db/archives/usage-month.ts'
 import { dropEmptyPartition, hasEvents, listUsagePartitions } from '../../../db/archives/usage-partitions.ts'
 import { newestMigration } from '../../../db/migrate.ts'
@@ -45,7 +46,11 @@ function archivedLine({ month, folder, events }: { month: UsageMonth; folder: st
 }
 
 async function requireArchivable({ pool }: OpenDatabase, month: UsageMonth): Promise<void> {
-  const reasons = await listArchiveBlockers(pool, month)
+  const unclaimed = await countUnclaimedEvents(pool, month)
+  const reasons = [
+    ...(await listArchiveBlockers(pool, month)),
+    ...(unclaimed === 0 ? [] : [`${unclaimed} of its events have no claim of their identity and time: see verify`]),
+  ]
   if (reasons.length === 0) return
   throw new CommandError('failed', [`${month} stays, because`, ...reasons.map((reason) => `  ${reason}`)].join('\n'))
 }

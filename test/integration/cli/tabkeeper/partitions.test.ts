@@ -9,6 +9,7 @@ import { requireDimensions } from '../../../../db/usage/metric-dimensions.ts'
 import { readUsage } from '../../../../db/usage/read-usage.ts'
 import { reportUsage } from '../../../../db/usage/report/report-usage.ts'
 import { parseExactJson } from '../../../../shared/json/exact-json.ts'
+import { eventKey } from '../../../../shared/metering/event-identity.ts'
 import type { UsageEvent } from '../../../../shared/metering/usage-event.ts'
 import { aggregateEvents } from '../../../../workers/aggregate-usage/aggregate-events.ts'
 import { type BillingFixture, createBillingFixture } from '../../../support/billing.ts'
@@ -157,6 +158,42 @@ describe('a month that is archived', () => {
       await fixture.pool.query('drop table kept')
     })
 
+    test('misses the identity of each event that has lost it, also once it was sent again', async () => {
+      const change = async (from: string, to: string) => {
+        const changed = await fixture.pool.query('update event_keys set event_key = $2 where event_key = $1', [
+          from,
+          to,
+        ])
+        expect(changed.rowCount).toBe(1)
+      }
+      const acme = sent.find(({ externalCustomerId }) => externalCustomerId === 'acme')
+      if (acme === undefined) throw new Error('nothing was sent')
+      const [key, stranger] = [eventKey(acme), randomUUID()]
+      const about = { customer: 'acme', event_key: expect.any(String), transaction_id: acme.transactionId }
+      const listed = async (...words: string[]) => (await run('verify', '--archive', archive, ...words)).json.listed
+      await change(key, stranger)
+      const unclaimed = {
+        check: 'event_keys',
+        about,
+        stored: '0 claims',
+        computed: expect.stringMatching(/^1 events at /),
+      }
+      expect(await listed()).toEqual([unclaimed])
+      expect(await listed('--customer', 'acme')).toEqual([unclaimed])
+      expect(await listed('--customer', 'umbrella')).toEqual([])
+      await send([acme])
+      const twice = {
+        ...unclaimed,
+        stored: expect.stringMatching(/^1 claims at /),
+        computed: expect.stringMatching(/^2 /),
+      }
+      expect(await listed()).toEqual([twice])
+      await fixture.pool.query('delete from usage_events; delete from touched_customers; delete from reopened_periods')
+      await fixture.pool.query('delete from event_keys where event_key = $1', [key])
+      await change(stranger, key)
+      await run('rebuild', '--archive', archive)
+    })
+
     test('takes late events in a partition of their own, which is archived beside the first', async () => {
       const late = usageEvent({
         timestampMicros: Date.parse('2026-01-20T00:00:00Z') * 1000,
@@ -292,6 +329,21 @@ describe('a month stays, and it is said why,', () => {
       expect.stringContaining('not processed'),
     )
     await fixture.pool.query('delete from unprocessed_events')
+  })
+
+  test('while one of its events lacks its identity', async () => {
+    const shift = (by: string) =>
+      fixture.pool.query(
+        `update event_keys set "timestamp" = "timestamp" + $1::interval
+        where event_key = (select min(event_key::text)::uuid from event_keys)`,
+        [by],
+      )
+    await shift('1 s')
+    expect(await archiveBefore('2026-02')).toMatchObject({
+      exitCode: 4,
+      errors: expect.stringContaining('1 of its events have no claim'),
+    })
+    await shift('-1 s')
   })
 
   test('while late usage of it is not billed', async () => {
