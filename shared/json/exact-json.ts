@@ -14,9 +14,10 @@ const json = JSON as unknown as {
 }
 
 // A literal can only lose text when it has more digits than every double holds (16 for integers that start below 9,
-// otherwise 15), ends in a zero after the point, has an exponent or is negative zero. It stands between structural
-// characters, or alone; what looks like that inside a string only costs time.
-const MAY_LOSE_TEXT = /[:[,]\s*(?:-0|-?(?:\d{17,}|9\d{15}|(?=[\d.]{17})\d+\.\d+|\d+\.\d*0|[\d.]+[eE][+-]?\d+))\s*[,}\]]/
+// otherwise 15), ends in a zero after the point, is so small that a double is written with an exponent, has one itself
+// or is negative zero. It stands between structural characters, or alone; what looks like that inside a string only costs time.
+const MAY_LOSE_TEXT =
+  /[:[,]\s*(?:-0|-?(?:\d{17,}|9\d{15}|(?=[\d.]{17})\d+\.\d+|\d+\.\d*0|0\.0{6}\d+|[\d.]+[eE][+-]?\d+))\s*[,}\]]/
 const IS_NUMBER = /^\s*[-\d]/
 
 /** Parses JSON without changing any number: literals that a double would alter come back as `RawNumber`. */
@@ -25,6 +26,11 @@ export function parseExactJson(text: string): unknown {
   return json.parse(text, (_key, value, { source }) =>
     typeof value === 'number' && source !== undefined && String(value) !== source ? json.rawJSON(source) : value,
   )
+}
+
+/** The number of a literal, which serializes back to it. */
+export function rawNumber(text: string): RawNumber {
+  return json.rawJSON(text)
 }
 
 export function isRawNumber(value: unknown): value is RawNumber {
