@@ -6,6 +6,7 @@ import { statementsOf } from '../statements.ts'
 import { openArchivedClaims } from './archived-claims.ts'
 import type { ReadArchive } from './archived-events.ts'
 import { checkDocuments } from './check-documents.ts'
+import { checkEventContents } from './check-event-contents.ts'
 import { checkEventKeys } from './check-event-keys.ts'
 import { checkLedger } from './check-ledger.ts'
 import { checkRollups } from './check-rollups.ts'
@@ -45,6 +46,7 @@ export async function verifyOrganization(
     const checked = { ...rollups, unread }
     if (selection.metricId !== undefined) return { ...checked, eventKeys: 0, runningSubscriptions: 0 }
     const eventKeys = await checkEventKeys(client, selection, { archived, log })
+    await checkEventContents(client, selection, log)
     const runningSubscriptions = await checkRunningCharges(transaction, selection, log)
     await checkLedger(client, selection, log)
     await checkDocuments(client, selection, log)

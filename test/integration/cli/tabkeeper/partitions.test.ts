@@ -181,6 +181,16 @@ describe('a month that is archived', () => {
       expect(await listed()).toEqual([unclaimed])
       expect(await listed('--customer', 'acme')).toEqual([unclaimed])
       expect(await listed('--customer', 'umbrella')).toEqual([])
+      await change(stranger, key)
+      await fixture.pool.query('update event_keys set content_hash = content_hash + 1 where event_key = $1', [key])
+      const content = {
+        ...unclaimed,
+        stored: expect.stringMatching(/^content /),
+        computed: expect.stringMatching(/^content /),
+      }
+      expect(await listed()).toEqual([content])
+      await fixture.pool.query('update event_keys set content_hash = content_hash - 1 where event_key = $1', [key])
+      await change(key, stranger)
       await send([acme])
       const twice = {
         ...unclaimed,

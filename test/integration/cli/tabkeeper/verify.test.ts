@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { PROJECT_FOLDER } from '../../../../cli/start/running-process.ts'
+import { parseExactJson } from '../../../../shared/json/exact-json.ts'
 import { aggregateEvents } from '../../../../workers/aggregate-usage/aggregate-events.ts'
 import { postPending } from '../../../../workers/post-transactions/post-pending.ts'
 import { priceTouched } from '../../../../workers/price-usage/price-touched.ts'
@@ -260,6 +261,57 @@ test('an identity without its event, an event without its identity, and one of a
   await damage(`update event_keys set "timestamp" = "timestamp" + interval '1 s'`)
   expect((await verify()).json).toMatchObject({ differences: 600 })
   await damage(`update event_keys set "timestamp" = "timestamp" - interval '1 s'`)
+})
+
+describe('an event that is not what was claimed is named,', () => {
+  const ONE_KEY = `event_key = (select min(event_key::text)::uuid from event_keys)`
+
+  test.each([
+    ['with another transaction id', 'usage_events', `transaction_id = transaction_id || '-2'`, 'key'],
+    ['with another source', 'usage_events', `source = source || 'elsewhere'`, 'key'],
+    [
+      'with a property that no metric reads',
+      'usage_events',
+      `properties = properties || '{"note": "later"}'`,
+      'content',
+    ],
+    ['with another hash', 'event_keys', 'content_hash = content_hash + 1', 'content'],
+  ])('%s', async (_name, table, change, what) => {
+    await damage(`create table kept as select * from ${table} where ${ONE_KEY}`)
+    await damage(`update ${table} set ${change} where ${ONE_KEY}`)
+    const found = await verify()
+    expect(found.json).toMatchObject({
+      differences: 1,
+      listed: [
+        {
+          check: 'event_keys',
+          stored: expect.stringMatching(new RegExp(`^${what} `)),
+          computed: expect.stringMatching(new RegExp(`^${what} `)),
+        },
+      ],
+    })
+    await damage(`delete from ${table} where ${ONE_KEY}`)
+    await damage(`insert into ${table} select * from kept`)
+    await fixture.pool.query('drop table kept')
+  })
+
+  test('unless it was timed by the server, or had numbers that are stored in other digits', async () => {
+    const about = { externalCustomerId: 'umbrella', code: 'unread', timestampMicros: START }
+    const events = ['1e3', '-0', '0.0000001', '1.50', '12345678901234567890'].map((text, place) =>
+      usageEvent({
+        ...about,
+        timedByServer: place === 0,
+        properties: parseExactJson(`{"a": ${text}}`) as Record<string, unknown>,
+      }),
+    )
+    await aggregateEvents(
+      fixture.pool,
+      fixture.organizationId,
+      events.map((event) => ({ event, receivedAt: '2026-03-02T00:00:00Z' })),
+    )
+    await expectVerified(fixture.url)
+    await priceAll()
+  })
 })
 
 test('a database that agrees with itself is said to be equal', async () => {
