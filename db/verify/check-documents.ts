@@ -1,45 +1,7 @@
 import type { Statements } from '../statements.ts'
 import type { Difference, DifferenceLog } from './difference.ts'
+import { DOCUMENT_KINDS, type DocumentKind } from './document-kinds.ts'
 import type { UsageSelection } from './usage-selection.ts'
-
-/** What is issued to a customer, and how the ledger and the tables hold it. */
-interface DocumentKind {
-  readonly kind: 'invoice' | 'credit_note'
-  readonly table: string
-  readonly lineTable: string
-  /** Which of the table are issued. */
-  readonly isIssued: string
-  /** What the lines come to for one of the subtotal: credit notes keep the signs of invoice lines. */
-  readonly signOfLines: 1 | -1
-  readonly reason: string
-  readonly debit: string
-  readonly credit: string
-  /** The column of its issuer that counts its numbers. */
-  readonly counter: string
-}
-
-const INVOICES: DocumentKind = {
-  kind: 'invoice',
-  table: 'invoices',
-  lineTable: 'invoice_lines',
-  isIssued: `status <> 'draft'`,
-  signOfLines: 1,
-  reason: 'invoice_finalized',
-  debit: 'receivable',
-  credit: 'revenue',
-  counter: 'last_invoice_number',
-}
-const CREDIT_NOTES: DocumentKind = {
-  kind: 'credit_note',
-  table: 'credit_notes',
-  lineTable: 'credit_note_lines',
-  isIssued: 'true',
-  signOfLines: -1,
-  reason: 'credit_note_issued',
-  debit: 'revenue',
-  credit: 'receivable',
-  counter: 'last_credit_note_number',
-}
 
 /**
  * Compares invoices and credit notes with what was posted for them, with their lines, and their numbers with the counters of
@@ -51,7 +13,7 @@ export async function checkDocuments(client: Statements, selection: UsageSelecti
     const { rows } = await client.query<Omit<Difference, 'check'>>(statement, parameters)
     for (const row of rows) log.add({ check, ...row })
   }
-  for (const document of [INVOICES, CREDIT_NOTES]) {
+  for (const document of DOCUMENT_KINDS) {
     await add('ledger_postings', postings(document), [organizationId, customerId])
     await add(`${document.kind}_totals`, totals(document), [organizationId, customerId])
     if (customerId === null) await add(`${document.kind}_numbers`, numbers(document), [organizationId])
