@@ -7,8 +7,12 @@ export type Check =
   | 'ledger_balances'
   | 'ledger_postings'
   | 'invoice_totals'
+  | 'invoice_lines'
+  | 'invoice_subscriptions'
   | 'invoice_numbers'
   | 'credit_note_totals'
+  | 'credit_note_lines'
+  | 'credit_note_subscriptions'
   | 'credit_note_numbers'
   | 'archives'
 

@@ -5,6 +5,7 @@ import { inSnapshot } from '../snapshot.ts'
 import { statementsOf } from '../statements.ts'
 import { openArchivedClaims } from './archived-claims.ts'
 import type { ReadArchive } from './archived-events.ts'
+import { checkDocumentLines } from './check-document-lines.ts'
 import { checkDocuments } from './check-documents.ts'
 import { checkEventContents } from './check-event-contents.ts'
 import { checkEventKeys } from './check-event-keys.ts'
@@ -50,6 +51,7 @@ export async function verifyOrganization(
     const runningSubscriptions = await checkRunningCharges(transaction, selection, log)
     await checkLedger(client, selection, log)
     await checkDocuments(client, selection, log)
+    await checkDocumentLines(client, selection, log)
     return { ...checked, eventKeys, runningSubscriptions }
   })
 }

@@ -386,7 +386,7 @@ describe('money that is not what it is made of is named', () => {
     ],
     [
       'the sum of lines',
-      ['invoice_totals'],
+      ['invoice_totals', 'invoice_lines'],
       'invoice_lines',
       'amount_minor',
       `invoice_id = ${ONE_INVOICE} and position = 0`,
@@ -399,7 +399,13 @@ describe('money that is not what it is made of is named', () => {
       'amount_minor',
       `reference_kind = 'credit_note'`,
     ],
-    ['the sum of lines of a credit note', ['credit_note_totals'], 'credit_note_lines', 'amount_minor', 'position = 0'],
+    [
+      'the sum of lines of a credit note',
+      ['credit_note_totals', 'credit_note_lines'],
+      'credit_note_lines',
+      'amount_minor',
+      'position = 0',
+    ],
     ['the last number of credit notes', ['credit_note_numbers'], 'issuers', 'last_credit_note_number', 'true'],
   ])('%s', async (_name, checks, table, column, where) => {
     const change = async (by: number) => {
@@ -412,6 +418,37 @@ describe('money that is not what it is made of is named', () => {
     const named = new Set(found.json.listed.map(({ check }: { check: string }) => check))
     expect(named).toEqual(new Set(checks))
     await change(-1)
+  })
+
+  test.each([
+    [
+      'minor units that went from one line to another',
+      'invoice_lines',
+      `update invoice_lines set amount_minor = amount_minor + case position when 0 then 5 when 1 then -5 end
+       where position < 2 and invoice_id = (select invoice_id from invoice_lines where position = 1 order by 1 limit 1)`,
+    ],
+    [
+      'an exact amount',
+      'invoice_lines',
+      `update invoice_lines set amount = amount + 1 where invoice_id = ${ONE_INVOICE}`,
+    ],
+    ['whose line it is', 'invoice_lines', `update invoice_lines set customer_id = 0 where invoice_id = ${ONE_INVOICE}`],
+    ['whose invoice it is', 'invoice_subscriptions', `update invoices set customer_id = 0 where id = ${ONE_INVOICE}`],
+    [
+      'the currency of an invoice',
+      'invoice_subscriptions',
+      `update invoices set currency = 'EUR' where id = ${ONE_INVOICE}`,
+    ],
+    ['the currency of a credit note', 'credit_note_subscriptions', `update credit_notes set currency = 'EUR'`],
+    ['an exact amount of a credit note', 'credit_note_lines', 'update credit_note_lines set amount = amount - 1'],
+  ])('%s', async (_name, check, statement) => {
+    const table = statement.split(' ')[1]
+    await owner.query(`create table kept as select * from ${table}`)
+    expect((await owner.query(statement)).rowCount).toBeGreaterThan(0)
+    expect((await verify()).json.listed).toContainEqual(expect.objectContaining({ check }))
+    await owner.query(`delete from ${table}`)
+    await owner.query(`insert into ${table} select * from kept`)
+    await owner.query('drop table kept')
   })
 
   test('a posting between the wrong accounts', async () => {
