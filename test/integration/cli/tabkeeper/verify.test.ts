@@ -352,6 +352,9 @@ describe('money that is not what it is made of is named', () => {
     await fixture.use('initech', 20, '2026-03-22T00:00:00Z')
     await priceAll()
     await fixture.advanceTo('2026-04-04T00:00:00Z')
+    await fixture.pool.query(`insert into agents (organization_id, external_id) values ($1, 'agent')`, [
+      fixture.organizationId,
+    ])
     await fixture.pool.query(
       `insert into transactions (organization_id, reference_id, type, amount, currency, customer_id, status)
        select $1, 'top-' || customer_id, 'topup', 12.345, 'USD', customer_id, 'pending' from customers`,
@@ -360,6 +363,11 @@ describe('money that is not what it is made of is named', () => {
     const { rows } = await fixture.pool.query<{ id: string }>('select id from transactions')
     const ids = rows.map(({ id }) => id)
     await fixture.within((transaction) => postPending(transaction, fixture.organizationId, ids))
+    await fixture.pool.query(
+      `insert into ledger_accounts (organization_id, agent_id, kind, currency)
+       select $1, agent_id, 'agent_payable', 'USD' from agents`,
+      [fixture.organizationId],
+    )
     // Triggers keep even the owner from it otherwise.
     owner = new Pool({ connectionString: fixture.url, options: OWNER_WITHOUT_TRIGGERS })
   })
@@ -463,6 +471,55 @@ describe('money that is not what it is made of is named', () => {
       }),
     ])
     await owner.query(turn)
+  })
+
+  describe('a posting', () => {
+    const ONE = `(select id from ledger_postings where reference_kind`
+    const COPY = `insert into ledger_postings (organization_id, customer_id, debit_account_id, credit_account_id, amount_minor,
+      currency, posted_at, reference_kind, reference_id, reason)
+      select organization_id, customer_id, debit_account_id, credit_account_id, 1`
+    const OTHER_ACCOUNT = `(select min(id::text)::uuid from ledger_accounts where kind = 'agent_payable')`
+
+    test.each([
+      ['of another currency', `update ledger_postings set currency = 'EUR' where id = ${ONE} = 'invoice' limit 1)`],
+      ['of another reason', `update ledger_postings set reason = 'gift' where id = ${ONE} = 'credit_note' limit 1)`],
+      ['for another customer', `update ledger_postings set customer_id = 0 where id = ${ONE} = 'invoice' limit 1)`],
+      [
+        'to the account of another',
+        `update ledger_postings set credit_account_id = ${OTHER_ACCOUNT} where id = ${ONE} = 'transaction' limit 1)`,
+      ],
+      [
+        'of a transaction, turned round',
+        `update ledger_postings set debit_account_id = credit_account_id, credit_account_id = debit_account_id
+         where id = ${ONE} = 'transaction' limit 1)`,
+      ],
+      [
+        'of a transaction in another currency',
+        `update ledger_postings set currency = 'EUR' where id = ${ONE} = 'transaction' limit 1)`,
+      ],
+      [
+        'of an invoice that is not there, in another currency',
+        `${COPY}, 'EUR', posted_at, 'invoice', gen_random_uuid()::text, reason from ledger_postings
+         where id = ${ONE} = 'invoice' limit 1)`,
+      ],
+      [
+        'of a second reason',
+        `${COPY}, currency, posted_at, 'invoice', reference_id, 'again' from ledger_postings where id = ${ONE} = 'invoice' limit 1)`,
+      ],
+      ...['credit_note', 'transaction', 'refund'].map((kind) => [
+        `of a ${kind} that is not there`,
+        `${COPY}, currency, posted_at, '${kind}', gen_random_uuid()::text, reason from ledger_postings
+         where id = ${ONE} = 'invoice' limit 1)`,
+      ]),
+    ])('%s', async (_name, statement = '') => {
+      await owner.query('create table kept as select * from ledger_postings')
+      expect((await owner.query(statement)).rowCount).toBe(1)
+      const found = (await verify()).json.listed.filter(({ check }: { check: string }) => check === 'ledger_postings')
+      expect(found).toHaveLength(1)
+      await owner.query('delete from ledger_postings')
+      await owner.query('insert into ledger_postings select * from kept')
+      await owner.query('drop table kept')
+    })
   })
 
   test('a number that is missing in between', async () => {
