@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Pool } from 'pg'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { PROJECT_FOLDER } from '../../../../cli/start/running-process.ts'
 import { parseExactJson } from '../../../../shared/json/exact-json.ts'
 import { aggregateEvents } from '../../../../workers/aggregate-usage/aggregate-events.ts'
@@ -327,6 +327,82 @@ test('a running charge that is not what rating gives is named, and priced anew a
   expect(found.json.listed.map(({ check }: { check: string }) => check)).toEqual(['running_charges', 'running_charges'])
   await rebuild()
   await priceAll()
+})
+
+describe('running charges', () => {
+  const OF_ACME = `customer_id = (select customer_id from customers where external_id = 'acme')`
+  const OF_HOOLI = `customer_id = (select customer_id from customers where external_id = 'hooli')`
+
+  beforeAll(async () => {
+    await fixture.customer('hooli')
+    for (const externalId of ['hooli-one', 'hooli-two']) {
+      await fixture.subscribe({ externalCustomerId: 'hooli', planCode: 'pro', externalId })
+    }
+    await fixture.use('hooli', 3, '2026-03-20T00:00:00Z')
+    await priceAll()
+  })
+  beforeEach(async () => {
+    await fixture.pool.query('create table kept as select * from running_charges')
+    await fixture.pool.query('create table kept_clocks as select * from test_clocks')
+  })
+  afterEach(async () => {
+    await fixture.pool.query('delete from running_charges; delete from test_clocks')
+    await fixture.pool.query('insert into running_charges select * from kept')
+    await fixture.pool.query('insert into test_clocks select * from kept_clocks')
+    await fixture.pool.query('drop table kept; drop table kept_clocks')
+  })
+
+  const PERIOD_BEFORE = `period_start = period_start - interval '1 month', period_end = period_start`
+  const LONG_AGO = `update subscriptions set updated_at = updated_at - interval '1 hour' where`
+
+  async function listed(): Promise<unknown[]> {
+    const { json } = await verify()
+    return json.listed.map(({ check, about, stored }: { check: string; about: object; stored: string | null }) => [
+      check,
+      ...Object.values(about),
+      stored === null,
+    ])
+  }
+
+  test.each([
+    ['that begins a moment later', `period_start = period_start + interval '1 s'`],
+    ['that is over', PERIOD_BEFORE],
+  ])('of which one has a period %s are named', async (_name, change) => {
+    await damage(`update running_charges set ${change} where ${OF_ACME} and events_count > 0`)
+    expect(await listed()).toEqual([['running_charges', 'acme-pro', 'Tokens', false]])
+  })
+
+  test('that are all of a period that was billed meanwhile wait to be priced', async () => {
+    await damage(`update running_charges set ${PERIOD_BEFORE}, amount = amount + 1 where ${OF_ACME}`)
+    expect(await listed()).toEqual([])
+  })
+
+  test('of one subscription that are gone while those of another are there are named', async () => {
+    await damage(`${LONG_AGO} ${OF_HOOLI}`)
+    await damage(`delete from running_charges where ${OF_HOOLI} and subscription_id = (
+      select id from subscriptions where external_id = 'hooli-two')`)
+    expect(await listed()).toContainEqual(['running_charges', 'hooli-two', 'Tokens', true])
+  })
+
+  test('that are all gone are named where usage has come in real time', async () => {
+    await damage(`${LONG_AGO} ${OF_HOOLI}`)
+    await damage(`update usage_events set received_at = now() where ${OF_HOOLI}`)
+    await damage(`delete from running_charges where ${OF_HOOLI}`)
+    expect(await listed()).toEqual([])
+    await damage('delete from test_clocks')
+    const named = await listed()
+    expect(named).toContainEqual(['running_charges', 'hooli-one', 'Tokens', true])
+    expect(named).toContainEqual(['running_charges', 'hooli-two', 'Tokens', true])
+  })
+
+  test('that claim to be older than the last change of their subscription are named where time is real', async () => {
+    await damage(`${LONG_AGO} ${OF_ACME}`)
+    await damage(`update running_charges set amount = amount + 1, written_at = '2026-03-01T00:00:00Z',
+      priced_at = now() where ${OF_ACME}`)
+    expect(await listed()).toEqual([])
+    await damage('delete from test_clocks')
+    expect(await listed()).toContainEqual(['running_charges', 'acme-pro', 'Tokens', false])
+  })
 })
 
 describe('money that is not what it is made of is named', () => {
