@@ -110,7 +110,11 @@ describe('a month that is archived', () => {
       await fixture.pool.query('update usage_rollups set events_count = events_count + 1 where level = 1')
       expect((await run('verify')).json).toMatchObject({ equal: true })
       expect((await run('verify', '--archive', archive)).exitCode).toBe(1)
-      expect(await run('rebuild')).toMatchObject({ exitCode: 4, errors: expect.stringContaining('--archive DIR') })
+      expect(await run('rebuild')).toMatchObject({
+        exitCode: 4,
+        errors: expect.stringContaining('--archive DIR'),
+        json: { command: 'rebuild', error: expect.stringContaining('--archive DIR'), exit_code: 4 },
+      })
       expect(await run('rebuild', '--archive', archive)).toMatchObject({ exitCode: 0 })
       expect((await run('verify', '--archive', archive)).json).toMatchObject({ equal: true })
     })

@@ -634,6 +634,9 @@ describe('the command', () => {
     ['a metric that is not there', ['rebuild', '--metric', 'nothing'], 'Nothing matches --metric nothing'],
   ])('refuses %s with 2', async (_name, words, message) => {
     expect(await run(...words)).toMatchObject({ exitCode: 2, errors: expect.stringContaining(message) })
+    if (words[0] === undefined) return
+    const error = expect.stringContaining(message)
+    expect(await run(...words, '--json')).toMatchObject({ json: { command: words[0], error, exit_code: 2 } })
   })
 
   test('runs as a program of its own', async () => {
@@ -650,6 +653,10 @@ describe('the command', () => {
     expect(await runTabkeeper(['verify'], nowhere)).toMatchObject({
       exitCode: 3,
       errors: expect.stringContaining('reached'),
+    })
+    expect(await runTabkeeper(['verify', '--json'], nowhere)).toMatchObject({
+      exitCode: 3,
+      json: { command: 'verify', error: expect.stringContaining('reached'), exit_code: 3 },
     })
     const folder = { TABKEEPER_DATA_DIR: '/nonexistent' }
     expect(await runTabkeeper(['verify'], folder)).toMatchObject({
