@@ -6,7 +6,7 @@ import type { UsageSelection } from './usage-selection.ts'
 
 /**
  * Compares the lines of invoices and credit notes with their exact amounts, and customers and currencies of lines, documents
- * and subscriptions with each other. Of one customer what names it.
+ * and subscriptions with each other. Of one customer the lines and documents that name it.
  */
 export async function checkDocumentLines(
   client: Statements,
@@ -50,8 +50,7 @@ const roundedLines = ({ kind, table, lineTable }: DocumentKind) => `
       select power(10::numeric, currency.digits) as unit, case when scale(line.amount) < 30 then 0 else 1e-30 end as cut,
         (select coalesce(sum((adjustment ->> 'amount')::numeric), 0) from json_array_elements(line.adjustments) adjustment
          where adjustment ->> 'kind' = 'billed_before') as billed_before) amount
-    where document.organization_id = $1
-      and ($2::integer is null or document.customer_id = $2 or line.customer_id = $2))
+    where document.organization_id = $1 and ($2::integer is null or line.customer_id = $2))
   select jsonb_build_object('${kind}', document_id, 'position', position::text, 'line', description) as about,
     trim_scale(amount_minor) || ' of ' || customer_id as stored,
     trim_scale(least + billed_minor) || ' of ' || owner_id as computed

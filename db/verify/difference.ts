@@ -4,6 +4,7 @@ export type Check =
   | 'distinct_values'
   | 'event_keys'
   | 'running_charges'
+  | 'billed_usage'
   | 'ledger_balances'
   | 'ledger_postings'
   | 'invoice_totals'

@@ -5,6 +5,7 @@ import { inSnapshot } from '../snapshot.ts'
 import { statementsOf } from '../statements.ts'
 import { openArchivedClaims } from './archived-claims.ts'
 import type { ReadArchive } from './archived-events.ts'
+import { checkBilledUsage } from './check-billed-usage.ts'
 import { checkDocumentLines } from './check-document-lines.ts'
 import { checkDocuments } from './check-documents.ts'
 import { checkEventContents } from './check-event-contents.ts'
@@ -49,6 +50,7 @@ export async function verifyOrganization(
     const eventKeys = await checkEventKeys(client, selection, { archived, log })
     await checkEventContents(client, selection, log)
     const runningSubscriptions = await checkRunningCharges(transaction, selection, log)
+    await checkBilledUsage(transaction, selection, log)
     await checkLedger(client, selection, log)
     await checkDocuments(client, selection, log)
     await checkDocumentLines(client, selection, log)

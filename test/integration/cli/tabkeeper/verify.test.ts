@@ -485,7 +485,7 @@ describe('money that is not what it is made of is named', () => {
     ],
     [
       'the sum of lines of a credit note',
-      ['credit_note_totals', 'credit_note_lines'],
+      ['credit_note_totals', 'credit_note_lines', 'billed_usage'],
       'credit_note_lines',
       'amount_minor',
       'position = 0',
@@ -512,6 +512,18 @@ describe('money that is not what it is made of is named', () => {
        where position < 2 and invoice_id = (select invoice_id from invoice_lines where position = 1 order by 1 limit 1)`,
     ],
     [
+      'what was billed of usage',
+      'billed_usage',
+      `update invoice_lines set amount = amount + 1, amount_minor = amount_minor + 100
+       where kind = 'usage' and invoice_id = ${ONE_INVOICE}`,
+    ],
+    [
+      'usage that the plan does not charge',
+      'billed_usage',
+      `update invoice_lines set price_component_id = (select id from price_components where kind = 'rate' limit 1)
+       where kind = 'usage' and invoice_id = ${ONE_INVOICE}`,
+    ],
+    [
       'an exact amount',
       'invoice_lines',
       `update invoice_lines set amount = amount + 1 where invoice_id = ${ONE_INVOICE}`,
@@ -533,6 +545,25 @@ describe('money that is not what it is made of is named', () => {
     await owner.query(`delete from ${table}`)
     await owner.query(`insert into ${table} select * from kept`)
     await owner.query('drop table kept')
+  })
+
+  test('late usage whose mark is lost', async () => {
+    await fixture.use('initech', 4, '2026-03-23T00:00:00Z')
+    await expectVerified(fixture.url)
+    await priceAll()
+    await expectVerified(fixture.url)
+    await damage('create table kept as select * from reopened_periods')
+    await damage('delete from reopened_periods')
+    expect((await verify()).json.listed).toEqual([
+      {
+        check: 'billed_usage',
+        about: { invoice: expect.stringMatching(/^INV-/), line: expect.stringContaining('Tokens') },
+        stored: null,
+        computed: '4 units of 1 events for 40 minor units of USD more',
+      },
+    ])
+    await damage('insert into reopened_periods select * from kept')
+    await fixture.pool.query('drop table kept')
   })
 
   test('a posting between the wrong accounts', async () => {
