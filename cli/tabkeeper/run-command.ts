@@ -21,13 +21,21 @@ export interface Terminal {
   readonly tell: (line: string) => void
 }
 
-/** Runs the command that the words name and answers with its exit code. */
+/**
+ * Runs the command that the words name and answers with its exit code. Where it could not be done, and `--json` is among the
+ * words, whatever the others are, the last line of the output says so.
+ */
 export async function runCommand(words: readonly string[], terminal: Terminal): Promise<number> {
   try {
     return await run(words, terminal)
   } catch (error) {
-    terminal.tell(error instanceof Error ? error.message : String(error))
-    return error instanceof CommandError ? error.exitCode : EXIT_CODES.failed
+    const message = error instanceof Error ? error.message : String(error)
+    const exitCode = error instanceof CommandError ? error.exitCode : EXIT_CODES.failed
+    terminal.tell(message)
+    if (words.includes('--json')) {
+      terminal.print(JSON.stringify({ command: words[0], error: message, exit_code: exitCode }))
+    }
+    return exitCode
   }
 }
 

@@ -15,8 +15,8 @@ export const verify: Command = {
   help: `tabkeeper verify [OPTIONS]
 
 Counts the raw events anew and compares every column of the rollups, when distinct values were last seen, the claims of
-identities, running charges, balances, postings, and totals and numbers of invoices and credit notes. Changes nothing, and
-ingestion goes on meanwhile.
+identities and contents, running charges, what closed periods were billed, balances, postings, and lines, totals and numbers
+of invoices and credit notes. Changes nothing, and ingestion goes on meanwhile.
 Ends with 0 when all is equal, with 1 when it is not; the first ${LISTED_DIFFERENCES} differences are listed.
 
 ${SELECTION_HELP}

@@ -3,19 +3,22 @@ import type { ArchivedUsage } from '../archives/archived-usage.ts'
 import { boundsOfMonth } from '../archives/usage-month.ts'
 import type { Statements } from '../statements.ts'
 import { readStoredEvent } from '../usage/read-stored-event.ts'
+import type { StoredUsageEvent } from '../usage/usage-events.ts'
 import type { LiveEvent } from './live-events.ts'
 
 /** Reads the events of a folder, each as its JSON, in order of customer, time and arrival. Of one customer where one is named. */
 export type ReadArchive = (usage: ArchivedUsage, customerId: number | undefined) => AsyncIterable<string>
 
-/**
- * The events of a folder that count: those that no correction took away. As `readLiveEvents` gives those that are not
- * archived.
- */
+/** An archived event, those included that a correction took away. */
+export interface ArchivedEvent extends LiveEvent {
+  readonly isCorrected: boolean
+}
+
+/** The events of a folder, in order of customer, time and arrival. */
 export async function* readArchivedEvents(
   client: Statements,
   { usage, customerId, read }: { usage: ArchivedUsage; customerId: number | undefined; read: ReadArchive },
-): AsyncGenerator<LiveEvent, void> {
+): AsyncGenerator<ArchivedEvent, void> {
   const { start, end } = boundsOfMonth(usage.month)
   const parameters = [usage.organizationId, start.toString(), end.toString()]
   const corrected = await client.query<{ key: string }>(CORRECTED, [...parameters])
@@ -26,7 +29,7 @@ export async function* readArchivedEvents(
     const row = parseExactJson(json) as ArchivedRow
     if (customerId !== undefined && row.customer_id !== customerId) continue
     const key = `${row.customer_id}/${row.event_key}`
-    if (!gone.has(key)) yield eventOf(row, uncounted.get(key) ?? [])
+    yield { ...eventOf(row), uncountedFor: uncounted.get(key) ?? [], isCorrected: gone.has(key) }
   }
 }
 
@@ -54,7 +57,7 @@ interface ArchivedRow {
   readonly properties: Readonly<Record<string, unknown>>
 }
 
-function eventOf(row: ArchivedRow, uncountedFor: readonly string[]): LiveEvent {
+function eventOf(row: ArchivedRow): StoredUsageEvent {
   return {
     customerId: row.customer_id,
     eventKey: row.event_key,
@@ -69,6 +72,5 @@ function eventOf(row: ArchivedRow, uncountedFor: readonly string[]): LiveEvent {
       amountMinor: row.amount_minor,
       properties: row.properties,
     }),
-    uncountedFor,
   }
 }

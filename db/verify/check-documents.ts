@@ -1,45 +1,7 @@
 import type { Statements } from '../statements.ts'
 import type { Difference, DifferenceLog } from './difference.ts'
+import { DOCUMENT_KINDS, type DocumentKind } from './document-kinds.ts'
 import type { UsageSelection } from './usage-selection.ts'
-
-/** What is issued to a customer, and how the ledger and the tables hold it. */
-interface DocumentKind {
-  readonly kind: 'invoice' | 'credit_note'
-  readonly table: string
-  readonly lineTable: string
-  /** Which of the table are issued. */
-  readonly isIssued: string
-  /** What the lines come to for one of the subtotal: credit notes keep the signs of invoice lines. */
-  readonly signOfLines: 1 | -1
-  readonly reason: string
-  readonly debit: string
-  readonly credit: string
-  /** The column of its issuer that counts its numbers. */
-  readonly counter: string
-}
-
-const INVOICES: DocumentKind = {
-  kind: 'invoice',
-  table: 'invoices',
-  lineTable: 'invoice_lines',
-  isIssued: `status <> 'draft'`,
-  signOfLines: 1,
-  reason: 'invoice_finalized',
-  debit: 'receivable',
-  credit: 'revenue',
-  counter: 'last_invoice_number',
-}
-const CREDIT_NOTES: DocumentKind = {
-  kind: 'credit_note',
-  table: 'credit_notes',
-  lineTable: 'credit_note_lines',
-  isIssued: 'true',
-  signOfLines: -1,
-  reason: 'credit_note_issued',
-  debit: 'revenue',
-  credit: 'receivable',
-  counter: 'last_credit_note_number',
-}
 
 /**
  * Compares invoices and credit notes with what was posted for them, with their lines, and their numbers with the counters of
@@ -51,27 +13,34 @@ export async function checkDocuments(client: Statements, selection: UsageSelecti
     const { rows } = await client.query<Omit<Difference, 'check'>>(statement, parameters)
     for (const row of rows) log.add({ check, ...row })
   }
-  for (const document of [INVOICES, CREDIT_NOTES]) {
+  for (const document of DOCUMENT_KINDS) {
     await add('ledger_postings', postings(document), [organizationId, customerId])
     await add(`${document.kind}_totals`, totals(document), [organizationId, customerId])
     if (customerId === null) await add(`${document.kind}_numbers`, numbers(document), [organizationId])
   }
 }
 
-// A posting is told by what it moved and between whose accounts of which kinds.
+const account = (name: string) => `
+  coalesce(${name}.kind, 'nowhere') || coalesce(' of agent ' || ${name}.agent_id, '')
+    || case when ${name}.currency = posting.currency then '' else ' in ' || ${name}.currency end`
+
+// A posting is told by what it moved, between whose accounts of which kinds, and why where that is another reason.
 const postings = ({ kind, table, isIssued, reason, debit, credit }: DocumentKind) => `
   with expected as (
     select id::text, total_minor || ' ' || currency || ' from ${debit} to ${credit} of ' || customer_id as movement
     from ${table}
     where organization_id = $1 and ($2::integer is null or customer_id = $2) and ${isIssued} and total_minor > 0),
   posted as (
-    select reference_id as id, posting.amount_minor || ' ' || posting.currency || ' from ' || debit.kind || ' to '
-        || credit.kind || ' of ' || coalesce(debit.customer_id, credit.customer_id) as movement
+    select reference_id as id, posting.amount_minor || ' ' || posting.currency || ' from ' || ${account('debit')} || ' to '
+        || ${account('credit')} || ' of ' || concat_ws(' and ', debit.customer_id, credit.customer_id)
+        || case when posting.customer_id = coalesce(debit.customer_id, credit.customer_id) then ''
+             else ' for ' || coalesce(posting.customer_id::text, 'nobody') end
+        || case when posting.reason = '${reason}' then '' else ' by ' || posting.reason end as movement
     from ledger_postings posting
-    join ledger_accounts debit on debit.id = posting.debit_account_id and debit.currency = posting.currency
-    join ledger_accounts credit on credit.id = posting.credit_account_id and credit.currency = posting.currency
+    left join ledger_accounts debit on debit.id = posting.debit_account_id and debit.organization_id = $1
+    left join ledger_accounts credit on credit.id = posting.credit_account_id and credit.organization_id = $1
     where posting.organization_id = $1 and ($2::integer is null or posting.customer_id = $2)
-      and posting.reference_kind = '${kind}' and posting.reason = '${reason}')
+      and posting.reference_kind = '${kind}')
   select jsonb_build_object('${kind}', coalesce(expected.id, posted.id)) as about,
     posted.movement as stored, expected.movement as computed
   from expected full join posted on posted.id = expected.id

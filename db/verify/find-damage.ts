@@ -3,6 +3,7 @@ import type { Connection } from '../connection.ts'
 import { inSnapshot } from '../snapshot.ts'
 import { type Statements, statementsOf } from '../statements.ts'
 import type { SeriesIdentity } from '../usage/series.ts'
+import type { ArchivedEvent } from './archived-events.ts'
 import { differencesOf } from './compare-days.ts'
 import { openValueComparison, type ValueDifference } from './compare-values.ts'
 import { countCorrections } from './counted-corrections.ts'
@@ -33,7 +34,8 @@ export async function findDamage(
     const metrics = (await listSelectedMetrics(client, selection)).filter(({ isRebuilding }) => !isRebuilding)
     // Of the days that are under way; those that are as they should be are forgotten.
     const archived = new Map<string, LiveEvent[]>()
-    const onEvent = (event: LiveEvent) => {
+    const onEvent = (event: ArchivedEvent) => {
+      if (event.isCorrected) return
       const key = keyOfDay(event.customerId, bucketOf(DAY, event.event.timestampMicros))
       archived.getOrInsertComputed(key, () => []).push(event)
     }

@@ -1,15 +1,15 @@
 import type { LiveEvent } from './live-events.ts'
 
-interface Head {
-  readonly source: AsyncGenerator<LiveEvent, void>
-  readonly event: LiveEvent
+interface Head<Event> {
+  readonly source: AsyncGenerator<Event, void>
+  readonly event: Event
 }
 
 /** Several lists of events as one, in order of customer, time and arrival; each of them must be in that order. */
-export async function* mergeEvents(
-  sources: readonly AsyncGenerator<LiveEvent, void>[],
-): AsyncGenerator<LiveEvent, void> {
-  let heads: Head[] = []
+export async function* mergeEvents<Event extends LiveEvent>(
+  sources: readonly AsyncGenerator<Event, void>[],
+): AsyncGenerator<Event, void> {
+  let heads: Head<Event>[] = []
   for (const source of sources) heads.push(...(await headOf(source)))
   while (heads.length > 0) {
     const first = heads.reduce((least, head) => (comesBefore(head.event, least.event) ? head : least))
@@ -20,7 +20,7 @@ export async function* mergeEvents(
 }
 
 /** The next event of a source; none when it has no more. */
-async function headOf(source: Head['source']): Promise<Head[]> {
+async function headOf<Event>(source: AsyncGenerator<Event, void>): Promise<Head<Event>[]> {
   const { done, value } = await source.next()
   return done === true || value === undefined ? [] : [{ source, event: value }]
 }

@@ -1,7 +1,7 @@
 import type { ArchivedUsage } from '../archives/archived-usage.ts'
 import { monthOfDay } from '../archives/usage-month.ts'
 import type { Statements } from '../statements.ts'
-import { type ReadArchive, readArchivedEvents } from './archived-events.ts'
+import { type ArchivedEvent, type ReadArchive, readArchivedEvents } from './archived-events.ts'
 import type { ComparedDay } from './compare-days.ts'
 import { countDays, type MetricsByEventCode, type UsageDay } from './counted-days.ts'
 import { type LiveEvent, readLiveEvents } from './live-events.ts'
@@ -15,8 +15,8 @@ import type { SelectedMetric, UsageSelection } from './usage-selection.ts'
 export interface SelectedArchive {
   readonly usage: readonly ArchivedUsage[]
   readonly read: ReadArchive | undefined
-  /** Hears of each archived event on its way. */
-  readonly onEvent?: (event: LiveEvent) => void
+  /** Hears of each archived event on its way, in order of customer, time and arrival, before it is counted. */
+  readonly onEvent?: (event: ArchivedEvent) => void | Promise<void>
 }
 
 /**
@@ -38,7 +38,7 @@ export async function* pairedDays(
 ): AsyncGenerator<ComparedDay, void> {
   const byCode: MetricsByEventCode = Map.groupBy(metrics, ({ eventCode }) => eventCode)
   const live = readLiveEvents(client, { organizationId, customerId, eventCodes: [...byCode.keys()] })
-  const events = mergeEvents([live, ...readArchives(client, customerId, archive)])
+  const events = mergeEvents([live, readArchives(client, customerId, archive)])
   const stored = storedDays(client, { organizationId, customerId, metrics })
   const unread = new Set(archive.read === undefined ? archive.usage.map(({ month }) => month) : [])
   for await (const { left, right, ...place } of pairDays(stored, countDays(events, byCode, inexact))) {
@@ -54,21 +54,16 @@ async function* storedDays(client: Statements, range: StoredRange): AsyncGenerat
   }
 }
 
-function readArchives(
+// Of the archived events those that count.
+async function* readArchives(
   client: Statements,
   customerId: number | undefined,
   { usage, read, onEvent }: SelectedArchive,
-): AsyncGenerator<LiveEvent, void>[] {
-  if (read === undefined) return []
-  return usage.map((folder) => tell(readArchivedEvents(client, { usage: folder, customerId, read }), onEvent))
-}
-
-async function* tell(
-  events: AsyncGenerator<LiveEvent, void>,
-  onEvent: SelectedArchive['onEvent'],
 ): AsyncGenerator<LiveEvent, void> {
-  for await (const event of events) {
-    onEvent?.(event)
-    yield event
+  if (read === undefined) return
+  const folders = usage.map((folder) => readArchivedEvents(client, { usage: folder, customerId, read }))
+  for await (const event of mergeEvents(folders)) {
+    await onEvent?.(event)
+    if (!event.isCorrected) yield event
   }
 }

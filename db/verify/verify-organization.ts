@@ -3,8 +3,12 @@ import type { UsageMonth } from '../archives/usage-month.ts'
 import type { Connection } from '../connection.ts'
 import { inSnapshot } from '../snapshot.ts'
 import { statementsOf } from '../statements.ts'
+import { openArchivedClaims } from './archived-claims.ts'
 import type { ReadArchive } from './archived-events.ts'
+import { checkBilledUsage } from './check-billed-usage.ts'
+import { checkDocumentLines } from './check-document-lines.ts'
 import { checkDocuments } from './check-documents.ts'
+import { checkEventContents } from './check-event-contents.ts'
 import { checkEventKeys } from './check-event-keys.ts'
 import { checkLedger } from './check-ledger.ts'
 import { checkRollups } from './check-rollups.ts'
@@ -36,14 +40,20 @@ export async function verifyOrganization(
   return await inSnapshot(connection, async (transaction) => {
     const client = statementsOf(transaction)
     const archived = await listArchivedUsage(client, selection.organizationId)
-    const rollups = await checkRollups(client, selection, { archive: { usage: archived, read }, log })
+    const claims = openArchivedClaims(client, selection.organizationId, log)
+    const archive = { usage: archived, read, ...(selection.metricId === undefined ? { onEvent: claims.add } : {}) }
+    const rollups = await checkRollups(client, selection, { archive, log })
+    await claims.end()
     const unread = read === undefined ? [...new Set(archived.map(({ month }) => month))] : []
     const checked = { ...rollups, unread }
     if (selection.metricId !== undefined) return { ...checked, eventKeys: 0, runningSubscriptions: 0 }
     const eventKeys = await checkEventKeys(client, selection, { archived, log })
+    await checkEventContents(client, selection, log)
     const runningSubscriptions = await checkRunningCharges(transaction, selection, log)
+    await checkBilledUsage(transaction, selection, log)
     await checkLedger(client, selection, log)
     await checkDocuments(client, selection, log)
+    await checkDocumentLines(client, selection, log)
     return { ...checked, eventKeys, runningSubscriptions }
   })
 }

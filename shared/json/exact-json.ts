@@ -28,6 +28,11 @@ export function parseExactJson(text: string): unknown {
   )
 }
 
+/** The number of a literal, which serializes back to it. */
+export function rawNumber(text: string): RawNumber {
+  return json.rawJSON(text)
+}
+
 export function isRawNumber(value: unknown): value is RawNumber {
   return json.isRawJSON(value)
 }

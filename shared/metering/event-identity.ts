@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import { isRawNumber } from '../json/exact-json.ts'
+import { isRawNumber, type RawNumber, rawNumber } from '../json/exact-json.ts'
+import { plainDigits } from '../json/plain-digits.ts'
 import type { UsageEvent } from './usage-event.ts'
 
 /** 128 bits, as hexadecimal text, that identify an event within its customer: of source and transaction id. */
@@ -26,7 +27,8 @@ export function revisionKey({ source, transactionId }: Identified, revision: num
 
 /**
  * JSON text of properties that is the same for the same properties: the order of keys carries no meaning in JSON, so a
- * resend may change it. Says as well whether there is a number in it that a double would alter.
+ * resend may change it, and numbers are as the database will write them, so that a stored event says the same. Says as well
+ * whether there may be a number in it that a double would alter.
  */
 export function canonicalProperties(properties: UsageEvent['properties']): { text: string; holdsRawNumbers: boolean } {
   const seen = { rawNumbers: 0 }
@@ -35,17 +37,26 @@ export function canonicalProperties(properties: UsageEvent['properties']): { tex
 }
 
 function canonical(value: unknown, seen: { rawNumbers: number }): unknown {
+  if (typeof value === 'number') return isWrittenPlainly(value) ? value : plainNumber(String(value), seen)
   if (typeof value !== 'object' || value === null) return value
-  if (isRawNumber(value)) {
-    seen.rawNumbers += 1
-    return value
-  }
+  if (isRawNumber(value)) return plainNumber(value.rawJSON, seen)
   if (Array.isArray(value)) return value.map((item) => canonical(item, seen))
   const keys = sortedKeys(value)
   // An ordinary object would take this key for its prototype.
   const sorted: Record<string, unknown> = keys.includes('__proto__') ? Object.create(null) : {}
   for (const key of keys) sorted[key] = canonical((value as Record<string, unknown>)[key], seen)
   return sorted
+}
+
+// Others are written with an exponent.
+function isWrittenPlainly(value: number): boolean {
+  const size = Math.abs(value)
+  return (size >= 1e-6 && size < 1e21) || size === 0
+}
+
+function plainNumber(text: string, seen: { rawNumbers: number }): RawNumber {
+  seen.rawNumbers += 1
+  return rawNumber(plainDigits(text))
 }
 
 const FEW_KEYS = 16

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { listArchiveBlockers } from '../../../db/archives/archive-blockers.ts'
 import { type ArchivedMonth, archiveMonth } from '../../../db/archives/archive-month.ts'
 import { exportMonth } from '../../../db/archives/export-month.ts'
+import { countUnclaimedEvents } from '../../../db/archives/unclaimed-events.ts'
 import type { UsageMonth } from '../../../db/archives/usage-month.ts'
 import { dropEmptyPartition, hasEvents, listUsagePartitions } from '../../../db/archives/usage-partitions.ts'
 import { newestMigration } from '../../../db/migrate.ts'
@@ -64,12 +65,20 @@ async function archiveOne(
   { connection, pool }: OpenDatabase,
   { month, to }: { month: UsageMonth; to: string },
 ): Promise<MonthOutcome | undefined> {
-  const reasons = await listArchiveBlockers(pool, month)
+  const reasons = await listReasons(pool, month)
   if (reasons.length > 0) return { reasons }
   const outcome = (await hasEvents(pool, month)) ? await moveToFiles({ connection, pool }, { month, to }) : undefined
   // What is empty costs little, so this may fail.
   await inTransaction(pool, (client) => dropEmptyPartition(client, month)).catch(() => false)
   return outcome
+}
+
+async function listReasons(pool: OpenDatabase['pool'], month: UsageMonth): Promise<readonly string[]> {
+  const unclaimed = await countUnclaimedEvents(pool, month)
+  return [
+    ...(await listArchiveBlockers(pool, month)),
+    ...(unclaimed === 0 ? [] : [`${unclaimed} of its events have no claim of their identity and time: see verify`]),
+  ]
 }
 
 async function moveToFiles(

@@ -2,11 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { contentHash } from '../../../db/usage/event-records.ts'
 import { parseExactJson } from '../../../shared/json/exact-json.ts'
+import { amendEvent } from '../../../shared/metering/amend-event.ts'
 import { cutIntoBuckets } from '../../../shared/metering/buckets.ts'
 import { type CountedMetric, countEvent, dimensionsOf, dimensionsText } from '../../../shared/metering/count-event.ts'
 import { eventKey } from '../../../shared/metering/event-identity.ts'
 import { isFieldName, propertyAt } from '../../../shared/metering/property.ts'
 import { RollupDeltas } from '../../../shared/metering/rollup.ts'
+import type { UsageEvent } from '../../../shared/metering/usage-event.ts'
 import { Exact, ZERO } from '../../../shared/money/decimal.ts'
 import { usageEvent } from '../../support/usage-event.ts'
 
@@ -93,6 +95,19 @@ test('the content hash follows what an event says, not the order of its keys', (
   ]) {
     expect(contentHash(changed)).not.toBe(hash)
   }
+})
+
+test.each([
+  ['1e3', '1000'],
+  ['-0', '0'],
+  ['0.00000015, "c": 1.50', '0.00000015, "c": 1.50'],
+  ['1.5e-7', '0.00000015'],
+  ['1e+21', '1000000000000000000000'],
+])('the content hash of %s is that of %s, which is how it is stored', (sent, stored) => {
+  const properties = (text: string) => parseExactJson(`{"a": ${text}}`) as UsageEvent['properties']
+  const event = usageEvent({ properties: properties(sent) })
+  expect(contentHash(event)).toBe(contentHash({ ...event, properties: properties(stored) }))
+  expect(amendEvent(event, { properties: event.properties }).properties).toEqual(properties(stored))
 })
 
 const micros = fc.integer({ min: Date.UTC(2026, 0) * 1000, max: Date.UTC(2026, 2) * 1000 })

@@ -10,6 +10,7 @@ import { readUsage } from '../../../../db/usage/read-usage.ts'
 import { reportUsage } from '../../../../db/usage/report/report-usage.ts'
 import { parseExactJson } from '../../../../shared/json/exact-json.ts'
 import type { EventChanges } from '../../../../shared/metering/amend-event.ts'
+import { eventKey } from '../../../../shared/metering/event-identity.ts'
 import type { UsageEvent } from '../../../../shared/metering/usage-event.ts'
 import { aggregateEvents } from '../../../../workers/aggregate-usage/aggregate-events.ts'
 import { type BillingFixture, createBillingFixture } from '../../../support/billing.ts'
@@ -83,9 +84,17 @@ const correct = (event: UsageEvent, changes: EventChanges | null = null) =>
     }),
   )
 
+// A month stays while late usage of it is not billed.
 async function forgetLateUsage(): Promise<void> {
   await priceTouched(fixture)
-  await fixture.pool.query('delete from reopened_periods')
+  await fixture.pool.query('create table if not exists forgotten as select * from reopened_periods limit 0')
+  await fixture.pool.query('insert into forgotten select * from reopened_periods; delete from reopened_periods')
+}
+
+async function recallLateUsage(): Promise<void> {
+  await priceTouched(fixture)
+  await fixture.pool.query('insert into reopened_periods select * from forgotten on conflict do nothing')
+  await fixture.pool.query('delete from forgotten')
 }
 
 async function content(): Promise<unknown> {
@@ -116,10 +125,13 @@ describe('a month that is archived', () => {
   })
 
   describe('and is away', () => {
-    beforeEach(() => succeed(archiveBefore('2026-02')))
+    beforeEach(async () => {
+      await forgetLateUsage()
+      await succeed(archiveBefore('2026-02'))
+    })
     afterEach(async () => {
       await succeed(restore())
-      await forgetLateUsage()
+      await recallLateUsage()
       await expectVerified(fixture.url)
     })
 
@@ -129,7 +141,11 @@ describe('a month that is archived', () => {
       await fixture.pool.query('update usage_rollups set events_count = events_count + 1 where level = 1')
       expect((await run('verify')).json).toMatchObject({ equal: true })
       expect((await run('verify', '--archive', archive)).exitCode).toBe(1)
-      expect(await run('rebuild')).toMatchObject({ exitCode: 4, errors: expect.stringContaining('--archive DIR') })
+      expect(await run('rebuild')).toMatchObject({
+        exitCode: 4,
+        errors: expect.stringContaining('--archive DIR'),
+        json: { command: 'rebuild', error: expect.stringContaining('--archive DIR'), exit_code: 4 },
+      })
       expect(await run('rebuild', '--archive', archive)).toMatchObject({ exitCode: 0 })
       expect((await run('verify', '--archive', archive)).json).toMatchObject({ equal: true })
     })
@@ -175,6 +191,52 @@ describe('a month that is archived', () => {
       })
       await fixture.pool.query('insert into event_keys select * from kept')
       await fixture.pool.query('drop table kept')
+    })
+
+    test('misses the identity of each event that has lost it, also once it was sent again', async () => {
+      const change = async (from: string, to: string) => {
+        const changed = await fixture.pool.query('update event_keys set event_key = $2 where event_key = $1', [
+          from,
+          to,
+        ])
+        expect(changed.rowCount).toBe(1)
+      }
+      const acme = sent.find(({ externalCustomerId }) => externalCustomerId === 'acme')
+      if (acme === undefined) throw new Error('nothing was sent')
+      const [key, stranger] = [eventKey(acme), randomUUID()]
+      const about = { customer: 'acme', event_key: expect.any(String), transaction_id: acme.transactionId }
+      const listed = async (...words: string[]) => (await run('verify', '--archive', archive, ...words)).json.listed
+      await change(key, stranger)
+      const unclaimed = {
+        check: 'event_keys',
+        about,
+        stored: '0 claims',
+        computed: expect.stringMatching(/^1 events at /),
+      }
+      expect(await listed()).toEqual([unclaimed])
+      expect(await listed('--customer', 'acme')).toEqual([unclaimed])
+      expect(await listed('--customer', 'umbrella')).toEqual([])
+      await change(stranger, key)
+      await fixture.pool.query('update event_keys set content_hash = content_hash + 1 where event_key = $1', [key])
+      const content = {
+        ...unclaimed,
+        stored: expect.stringMatching(/^content /),
+        computed: expect.stringMatching(/^content /),
+      }
+      expect(await listed()).toEqual([content])
+      await fixture.pool.query('update event_keys set content_hash = content_hash - 1 where event_key = $1', [key])
+      await change(key, stranger)
+      await send([acme])
+      const twice = {
+        ...unclaimed,
+        stored: expect.stringMatching(/^1 claims at /),
+        computed: expect.stringMatching(/^2 /),
+      }
+      expect(await listed()).toEqual([twice])
+      await fixture.pool.query('delete from usage_events; delete from touched_customers; delete from reopened_periods')
+      await fixture.pool.query('delete from event_keys where event_key = $1', [key])
+      await change(stranger, key)
+      await run('rebuild', '--archive', archive)
     })
 
     test('takes late events in a partition of their own, which is archived beside the first', async () => {
@@ -318,6 +380,7 @@ test('an event of which any version is archived is neither taken for voided nor 
   }
   await succeed(restore())
   for (const [event, changes] of amendments) expect((await correct(event, changes)).corrected.revision).toBe(1)
+  await recallLateUsage()
   await expectVerified(fixture.url)
 })
 
@@ -361,6 +424,21 @@ describe('a month stays, and it is said why,', () => {
     )
     await fixture.pool.query('delete from unprocessed_events')
     await forgetLateUsage()
+  })
+
+  test('while one of its events lacks its identity', async () => {
+    const shift = (by: string) =>
+      fixture.pool.query(
+        `update event_keys set "timestamp" = "timestamp" + $1::interval
+        where event_key = (select min(event_key::text)::uuid from event_keys)`,
+        [by],
+      )
+    await shift('1 s')
+    expect(await archiveBefore('2026-02')).toMatchObject({
+      exitCode: 4,
+      errors: expect.stringContaining('1 of its events have no claim'),
+    })
+    await shift('-1 s')
   })
 
   test('while late usage of it is not billed', async () => {

@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Pool } from 'pg'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { PROJECT_FOLDER } from '../../../../cli/start/running-process.ts'
+import { parseExactJson } from '../../../../shared/json/exact-json.ts'
 import { aggregateEvents } from '../../../../workers/aggregate-usage/aggregate-events.ts'
 import { postPending } from '../../../../workers/post-transactions/post-pending.ts'
 import { type BillingFixture, createBillingFixture } from '../../../support/billing.ts'
@@ -256,6 +257,57 @@ test('an identity without its event, an event without its identity, and one of a
   await damage(`update event_keys set "timestamp" = "timestamp" - interval '1 s'`)
 })
 
+describe('an event that is not what was claimed is named,', () => {
+  const ONE_KEY = `event_key = (select min(event_key::text)::uuid from event_keys)`
+
+  test.each([
+    ['with another transaction id', 'usage_events', `transaction_id = transaction_id || '-2'`, 'key'],
+    ['with another source', 'usage_events', `source = source || 'elsewhere'`, 'key'],
+    [
+      'with a property that no metric reads',
+      'usage_events',
+      `properties = properties || '{"note": "later"}'`,
+      'content',
+    ],
+    ['with another hash', 'event_keys', 'content_hash = content_hash + 1', 'content'],
+  ])('%s', async (_name, table, change, what) => {
+    await damage(`create table kept as select * from ${table} where ${ONE_KEY}`)
+    await damage(`update ${table} set ${change} where ${ONE_KEY}`)
+    const found = await verify()
+    expect(found.json).toMatchObject({
+      differences: 1,
+      listed: [
+        {
+          check: 'event_keys',
+          stored: expect.stringMatching(new RegExp(`^${what} `)),
+          computed: expect.stringMatching(new RegExp(`^${what} `)),
+        },
+      ],
+    })
+    await damage(`delete from ${table} where ${ONE_KEY}`)
+    await damage(`insert into ${table} select * from kept`)
+    await fixture.pool.query('drop table kept')
+  })
+
+  test('unless it was timed by the server, or had numbers that are stored in other digits', async () => {
+    const about = { externalCustomerId: 'umbrella', code: 'unread', timestampMicros: START }
+    const events = ['1e3', '-0', '0.0000001', '1.50', '12345678901234567890'].map((text, place) =>
+      usageEvent({
+        ...about,
+        timedByServer: place === 0,
+        properties: parseExactJson(`{"a": ${text}}`) as Record<string, unknown>,
+      }),
+    )
+    await aggregateEvents(
+      fixture.pool,
+      fixture.organizationId,
+      events.map((event) => ({ event, receivedAt: '2026-03-02T00:00:00Z' })),
+    )
+    await expectVerified(fixture.url)
+    await priceTouched(fixture)
+  })
+})
+
 test('a database that agrees with itself is said to be equal', async () => {
   expect(await verify()).toMatchObject({
     exitCode: 0,
@@ -269,6 +321,82 @@ test('a running charge that is not what rating gives is named, and priced anew a
   expect(found.json.listed.map(({ check }: { check: string }) => check)).toEqual(['running_charges', 'running_charges'])
   await rebuild()
   await priceTouched(fixture)
+})
+
+describe('running charges', () => {
+  const OF_ACME = `customer_id = (select customer_id from customers where external_id = 'acme')`
+  const OF_HOOLI = `customer_id = (select customer_id from customers where external_id = 'hooli')`
+
+  beforeAll(async () => {
+    await fixture.customer('hooli')
+    for (const externalId of ['hooli-one', 'hooli-two']) {
+      await fixture.subscribe({ externalCustomerId: 'hooli', planCode: 'pro', externalId })
+    }
+    await fixture.use('hooli', 3, '2026-03-20T00:00:00Z')
+    await priceTouched(fixture)
+  })
+  beforeEach(async () => {
+    await fixture.pool.query('create table kept as select * from running_charges')
+    await fixture.pool.query('create table kept_clocks as select * from test_clocks')
+  })
+  afterEach(async () => {
+    await fixture.pool.query('delete from running_charges; delete from test_clocks')
+    await fixture.pool.query('insert into running_charges select * from kept')
+    await fixture.pool.query('insert into test_clocks select * from kept_clocks')
+    await fixture.pool.query('drop table kept; drop table kept_clocks')
+  })
+
+  const PERIOD_BEFORE = `period_start = period_start - interval '1 month', period_end = period_start`
+  const LONG_AGO = `update subscriptions set updated_at = updated_at - interval '1 hour' where`
+
+  async function listed(): Promise<unknown[]> {
+    const { json } = await verify()
+    return json.listed.map(({ check, about, stored }: { check: string; about: object; stored: string | null }) => [
+      check,
+      ...Object.values(about),
+      stored === null,
+    ])
+  }
+
+  test.each([
+    ['that begins a moment later', `period_start = period_start + interval '1 s'`],
+    ['that is over', PERIOD_BEFORE],
+  ])('of which one has a period %s are named', async (_name, change) => {
+    await damage(`update running_charges set ${change} where ${OF_ACME} and events_count > 0`)
+    expect(await listed()).toEqual([['running_charges', 'acme-pro', 'Tokens', false]])
+  })
+
+  test('that are all of a period that was billed meanwhile wait to be priced', async () => {
+    await damage(`update running_charges set ${PERIOD_BEFORE}, amount = amount + 1 where ${OF_ACME}`)
+    expect(await listed()).toEqual([])
+  })
+
+  test('of one subscription that are gone while those of another are there are named', async () => {
+    await damage(`${LONG_AGO} ${OF_HOOLI}`)
+    await damage(`delete from running_charges where ${OF_HOOLI} and subscription_id = (
+      select id from subscriptions where external_id = 'hooli-two')`)
+    expect(await listed()).toContainEqual(['running_charges', 'hooli-two', 'Tokens', true])
+  })
+
+  test('that are all gone are named where usage has come in real time', async () => {
+    await damage(`${LONG_AGO} ${OF_HOOLI}`)
+    await damage(`update usage_events set received_at = now() where ${OF_HOOLI}`)
+    await damage(`delete from running_charges where ${OF_HOOLI}`)
+    expect(await listed()).toEqual([])
+    await damage('delete from test_clocks')
+    const named = await listed()
+    expect(named).toContainEqual(['running_charges', 'hooli-one', 'Tokens', true])
+    expect(named).toContainEqual(['running_charges', 'hooli-two', 'Tokens', true])
+  })
+
+  test('that claim to be older than the last change of their subscription are named where time is real', async () => {
+    await damage(`${LONG_AGO} ${OF_ACME}`)
+    await damage(`update running_charges set amount = amount + 1, written_at = '2026-03-01T00:00:00Z',
+      priced_at = now() where ${OF_ACME}`)
+    expect(await listed()).toEqual([])
+    await damage('delete from test_clocks')
+    expect(await listed()).toContainEqual(['running_charges', 'acme-pro', 'Tokens', false])
+  })
 })
 
 describe('money that is not what it is made of is named', () => {
@@ -294,6 +422,9 @@ describe('money that is not what it is made of is named', () => {
     await fixture.use('initech', 20, '2026-03-22T00:00:00Z')
     await priceTouched(fixture)
     await fixture.advanceTo('2026-04-04T00:00:00Z')
+    await fixture.pool.query(`insert into agents (organization_id, external_id) values ($1, 'agent')`, [
+      fixture.organizationId,
+    ])
     await fixture.pool.query(
       `insert into transactions (organization_id, reference_id, type, amount, currency, customer_id, status)
        select $1, 'top-' || customer_id, 'topup', 12.345, 'USD', customer_id, 'pending' from customers`,
@@ -302,6 +433,11 @@ describe('money that is not what it is made of is named', () => {
     const { rows } = await fixture.pool.query<{ id: string }>('select id from transactions')
     const ids = rows.map(({ id }) => id)
     await fixture.within((transaction) => postPending(transaction, fixture.organizationId, ids))
+    await fixture.pool.query(
+      `insert into ledger_accounts (organization_id, agent_id, kind, currency)
+       select $1, agent_id, 'agent_payable', 'USD' from agents`,
+      [fixture.organizationId],
+    )
     // Triggers keep even the owner from it otherwise.
     owner = new Pool({ connectionString: fixture.url, options: OWNER_WITHOUT_TRIGGERS })
   })
@@ -328,7 +464,7 @@ describe('money that is not what it is made of is named', () => {
     ],
     [
       'the sum of lines',
-      ['invoice_totals'],
+      ['invoice_totals', 'invoice_lines'],
       'invoice_lines',
       'amount_minor',
       `invoice_id = ${ONE_INVOICE} and position = 0`,
@@ -341,7 +477,13 @@ describe('money that is not what it is made of is named', () => {
       'amount_minor',
       `reference_kind = 'credit_note'`,
     ],
-    ['the sum of lines of a credit note', ['credit_note_totals'], 'credit_note_lines', 'amount_minor', 'position = 0'],
+    [
+      'the sum of lines of a credit note',
+      ['credit_note_totals', 'credit_note_lines', 'billed_usage'],
+      'credit_note_lines',
+      'amount_minor',
+      'position = 0',
+    ],
     ['the last number of credit notes', ['credit_note_numbers'], 'issuers', 'last_credit_note_number', 'true'],
   ])('%s', async (_name, checks, table, column, where) => {
     const change = async (by: number) => {
@@ -356,6 +498,68 @@ describe('money that is not what it is made of is named', () => {
     await change(-1)
   })
 
+  test.each([
+    [
+      'minor units that went from one line to another',
+      'invoice_lines',
+      `update invoice_lines set amount_minor = amount_minor + case position when 0 then 5 when 1 then -5 end
+       where position < 2 and invoice_id = (select invoice_id from invoice_lines where position = 1 order by 1 limit 1)`,
+    ],
+    [
+      'what was billed of usage',
+      'billed_usage',
+      `update invoice_lines set amount = amount + 1, amount_minor = amount_minor + 100
+       where kind = 'usage' and invoice_id = ${ONE_INVOICE}`,
+    ],
+    [
+      'usage that the plan does not charge',
+      'billed_usage',
+      `update invoice_lines set price_component_id = (select id from price_components where kind = 'rate' limit 1)
+       where kind = 'usage' and invoice_id = ${ONE_INVOICE}`,
+    ],
+    [
+      'an exact amount',
+      'invoice_lines',
+      `update invoice_lines set amount = amount + 1 where invoice_id = ${ONE_INVOICE}`,
+    ],
+    ['whose line it is', 'invoice_lines', `update invoice_lines set customer_id = 0 where invoice_id = ${ONE_INVOICE}`],
+    ['whose invoice it is', 'invoice_subscriptions', `update invoices set customer_id = 0 where id = ${ONE_INVOICE}`],
+    [
+      'the currency of an invoice',
+      'invoice_subscriptions',
+      `update invoices set currency = 'EUR' where id = ${ONE_INVOICE}`,
+    ],
+    ['the currency of a credit note', 'credit_note_subscriptions', `update credit_notes set currency = 'EUR'`],
+    ['an exact amount of a credit note', 'credit_note_lines', 'update credit_note_lines set amount = amount - 1'],
+  ])('%s', async (_name, check, statement) => {
+    const table = statement.split(' ')[1]
+    await owner.query(`create table kept as select * from ${table}`)
+    expect((await owner.query(statement)).rowCount).toBeGreaterThan(0)
+    expect((await verify()).json.listed).toContainEqual(expect.objectContaining({ check }))
+    await owner.query(`delete from ${table}`)
+    await owner.query(`insert into ${table} select * from kept`)
+    await owner.query('drop table kept')
+  })
+
+  test('late usage whose mark is lost', async () => {
+    await fixture.use('initech', 4, '2026-03-23T00:00:00Z')
+    await expectVerified(fixture.url)
+    await priceTouched(fixture)
+    await expectVerified(fixture.url)
+    await damage('create table kept as select * from reopened_periods')
+    await damage('delete from reopened_periods')
+    expect((await verify()).json.listed).toEqual([
+      {
+        check: 'billed_usage',
+        about: { invoice: expect.stringMatching(/^INV-/), line: expect.stringContaining('Tokens') },
+        stored: null,
+        computed: '4 units of 1 events for 40 minor units of USD more',
+      },
+    ])
+    await damage('insert into reopened_periods select * from kept')
+    await fixture.pool.query('drop table kept')
+  })
+
   test('a posting between the wrong accounts', async () => {
     const turn = `update ledger_postings set debit_account_id = credit_account_id, credit_account_id = debit_account_id
       where reference_id = ${ONE_INVOICE}::text`
@@ -368,6 +572,55 @@ describe('money that is not what it is made of is named', () => {
       }),
     ])
     await owner.query(turn)
+  })
+
+  describe('a posting', () => {
+    const ONE = `(select id from ledger_postings where reference_kind`
+    const COPY = `insert into ledger_postings (organization_id, customer_id, debit_account_id, credit_account_id, amount_minor,
+      currency, posted_at, reference_kind, reference_id, reason)
+      select organization_id, customer_id, debit_account_id, credit_account_id, 1`
+    const OTHER_ACCOUNT = `(select min(id::text)::uuid from ledger_accounts where kind = 'agent_payable')`
+
+    test.each([
+      ['of another currency', `update ledger_postings set currency = 'EUR' where id = ${ONE} = 'invoice' limit 1)`],
+      ['of another reason', `update ledger_postings set reason = 'gift' where id = ${ONE} = 'credit_note' limit 1)`],
+      ['for another customer', `update ledger_postings set customer_id = 0 where id = ${ONE} = 'invoice' limit 1)`],
+      [
+        'to the account of another',
+        `update ledger_postings set credit_account_id = ${OTHER_ACCOUNT} where id = ${ONE} = 'transaction' limit 1)`,
+      ],
+      [
+        'of a transaction, turned round',
+        `update ledger_postings set debit_account_id = credit_account_id, credit_account_id = debit_account_id
+         where id = ${ONE} = 'transaction' limit 1)`,
+      ],
+      [
+        'of a transaction in another currency',
+        `update ledger_postings set currency = 'EUR' where id = ${ONE} = 'transaction' limit 1)`,
+      ],
+      [
+        'of an invoice that is not there, in another currency',
+        `${COPY}, 'EUR', posted_at, 'invoice', gen_random_uuid()::text, reason from ledger_postings
+         where id = ${ONE} = 'invoice' limit 1)`,
+      ],
+      [
+        'of a second reason',
+        `${COPY}, currency, posted_at, 'invoice', reference_id, 'again' from ledger_postings where id = ${ONE} = 'invoice' limit 1)`,
+      ],
+      ...['credit_note', 'transaction', 'refund'].map((kind) => [
+        `of a ${kind} that is not there`,
+        `${COPY}, currency, posted_at, '${kind}', gen_random_uuid()::text, reason from ledger_postings
+         where id = ${ONE} = 'invoice' limit 1)`,
+      ]),
+    ])('%s', async (_name, statement = '') => {
+      await owner.query('create table kept as select * from ledger_postings')
+      expect((await owner.query(statement)).rowCount).toBe(1)
+      const found = (await verify()).json.listed.filter(({ check }: { check: string }) => check === 'ledger_postings')
+      expect(found).toHaveLength(1)
+      await owner.query('delete from ledger_postings')
+      await owner.query('insert into ledger_postings select * from kept')
+      await owner.query('drop table kept')
+    })
   })
 
   test('a number that is missing in between', async () => {
@@ -406,6 +659,9 @@ describe('the command', () => {
     ['a metric that is not there', ['rebuild', '--metric', 'nothing'], 'Nothing matches --metric nothing'],
   ])('refuses %s with 2', async (_name, words, message) => {
     expect(await run(...words)).toMatchObject({ exitCode: 2, errors: expect.stringContaining(message) })
+    if (words[0] === undefined) return
+    const error = expect.stringContaining(message)
+    expect(await run(...words, '--json')).toMatchObject({ json: { command: words[0], error, exit_code: 2 } })
   })
 
   test('runs as a program of its own', async () => {
@@ -422,6 +678,10 @@ describe('the command', () => {
     expect(await runTabkeeper(['verify'], nowhere)).toMatchObject({
       exitCode: 3,
       errors: expect.stringContaining('reached'),
+    })
+    expect(await runTabkeeper(['verify', '--json'], nowhere)).toMatchObject({
+      exitCode: 3,
+      json: { command: 'verify', error: expect.stringContaining('reached'), exit_code: 3 },
     })
     const folder = { TABKEEPER_DATA_DIR: '/nonexistent' }
     expect(await runTabkeeper(['verify'], folder)).toMatchObject({
