@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
@@ -9,20 +10,34 @@ const CONTENT_CODINGS = ['gzip', 'zstd'] as const
 // A frame may ask for a window of 128 MiB; this one is what RFC 8878 recommends to accept.
 const MAX_ZSTD_WINDOW_LOG = 23
 
-/**
- * Hands compressed bodies to the parsers decompressed, piece by piece as they are read, so that whoever bounds what it
- * reads bounds what is inflated. A coding that is not known is refused with `unsupported_media_type`.
- */
-export function registerDecompression(server: FastifyInstance): void {
-  server.addHook('preParsing', (request, reply, payload, done) => {
-    const coding = request.headers['content-encoding']?.trim().toLowerCase()
-    if (coding === undefined || coding === '' || coding === 'identity') return done(null, payload)
-    const decompressor = openDecompressor(coding)
-    if (decompressor !== undefined) return done(null, throughOf(payload as Readable, decompressor))
+/** Refuses bodies in a coding that is not known with `unsupported_media_type`, on routes that read none as well. */
+export function registerContentCodings(server: FastifyInstance): void {
+  server.addHook('preParsing', ({ raw }, reply, payload, done) => {
+    if (isPlain(codingOf(raw)) || openerOf(codingOf(raw)) !== undefined) return done(null, payload)
     void reply.header('accept-encoding', CONTENT_CODINGS.join(', '))
     const msg = `the content-encoding must be ${CONTENT_CODINGS.join(' or ')}, and only one of them`
     done(new AppError('unsupported_media_type', msg))
   })
+}
+
+/**
+ * The body of a request, decompressed piece by piece as it is read, so that whoever bounds what it reads bounds what is
+ * inflated. It is for whoever reads it: a body that is not what its coding says is told as an error of the stream, and an
+ * error that nobody listens for ends the process.
+ */
+export function openBody(request: IncomingMessage): Readable {
+  const open = openerOf(codingOf(request))
+  return open === undefined ? request : throughOf(request, open())
+}
+
+/** Stops reading a body, but leaves the request as it is: it must live on until it is answered. */
+export function stopReading(request: IncomingMessage, body: Readable): void {
+  if (body === request) request.pause()
+  else {
+    request.unpipe()
+    // Without a reader it would go on inflating.
+    body.destroy()
+  }
 }
 
 /** Whether a body broke off or is not what its coding says; undefined for every other error. */
@@ -33,14 +48,25 @@ export function corruptBodyError(error: { readonly code?: string; readonly messa
 
 type Decompressor = ReturnType<typeof createGunzip | typeof createZstdDecompress>
 
-function openDecompressor(coding: string): Decompressor | undefined {
-  if (coding === 'gzip' || coding === 'x-gzip') return createGunzip()
-  if (coding !== 'zstd') return undefined
+function codingOf({ headers }: IncomingMessage): string {
+  return headers['content-encoding']?.trim().toLowerCase() ?? ''
+}
+
+function isPlain(coding: string): boolean {
+  return coding === '' || coding === 'identity'
+}
+
+function openerOf(coding: string): (() => Decompressor) | undefined {
+  if (coding === 'gzip' || coding === 'x-gzip') return createGunzip
+  return coding === 'zstd' ? openZstd : undefined
+}
+
+function openZstd(): Decompressor {
   return createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG } })
 }
 
 // Not `pipeline`: that would close the connection of a corrupt body before it is answered.
-function throughOf(payload: Readable, decompressor: Decompressor): Decompressor {
-  payload.once('error', (error) => decompressor.destroy(error))
-  return payload.pipe(decompressor)
+function throughOf(request: IncomingMessage, decompressor: Decompressor): Decompressor {
+  request.once('error', (error) => decompressor.destroy(error))
+  return request.pipe(decompressor)
 }

@@ -4,7 +4,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { agentStoreRoutes } from './agent-store/routes.ts'
 import { Authenticator } from './auth.ts'
 import { registerJsonBody } from './body.ts'
-import { registerDecompression } from './compressed-body.ts'
+import { registerContentCodings } from './compressed-body.ts'
 import type { ApiContext, Routes } from './context.ts'
 import { answerFrameworkError, registerErrors } from './errors.ts'
 import { registerRequestLog } from './log.ts'
@@ -92,7 +92,7 @@ export async function createServer(context: ApiContext, logger: FastifyBaseLogge
   server.decorateRequest('apiKeyId', '')
   registerErrors(server)
   registerJsonBody(server)
-  registerDecompression(server)
+  registerContentCodings(server)
   registerRequestLog(server)
   await registerOpenApi(server)
   await server.register(healthRoutes, { context })

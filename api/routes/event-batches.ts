@@ -1,6 +1,6 @@
-import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { openBody } from '../compressed-body.ts'
 import type { ApiContext, Routes } from '../context.ts'
 import { answerFailure, toAppError } from '../errors.ts'
 import { acceptBatch } from '../events/accept-events.ts'
@@ -23,9 +23,8 @@ how many lines from its beginning are settled. Sending all of it again is always
 
 /** Usage comes in here in bulk. */
 export const eventBatchRoutes: Routes = async (server, { context }) => {
-  server.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], (_request, payload, done) =>
-    done(null, payload),
-  )
+  // The handler reads it, line by line.
+  server.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], (_request, _payload, done) => done(null))
   server.post(
     '/events/batch',
     {
@@ -67,7 +66,7 @@ async function answerBatch(context: ApiContext, request: FastifyRequest, reply: 
 }
 
 async function answerStream(context: ApiContext, request: FastifyRequest, reply: FastifyReply) {
-  const outcome = await acceptStream(context, request.organizationId, request.body as Readable)
+  const outcome = await acceptStream(context, request.organizationId, openBody(request.raw))
   const { progress } = outcome
   if ('failure' in outcome) return answerFailure(toAppError(outcome.failure, request), reply, progress)
   if (progress.accepted > 0) return reply.code(202).send(progress)
