@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../shared/errors.ts'
+import { ZstdFrames } from './zstd-frames.ts'
 
 /** The codings of `content-encoding` that are read. */
 const CONTENT_CODINGS = ['gzip', 'zstd'] as const
@@ -20,30 +21,47 @@ export function registerContentCodings(server: FastifyInstance): void {
   })
 }
 
-/**
- * The body of a request, decompressed piece by piece as it is read, so that whoever bounds what it reads bounds what is
- * inflated. It is for whoever reads it: a body that is not what its coding says is told as an error of the stream, and an
- * error that nobody listens for ends the process.
- */
-export function openBody(request: IncomingMessage): Readable {
+/** A body that is being read. */
+export interface OpenBody {
+  /** What it says, decompressed piece by piece as it is read, so that whoever bounds what it reads bounds what is inflated. */
+  readonly stream: Readable
+  /** Once the stream has ended: whether that was all that came, and nothing was left out. */
+  readonly isWhole: () => boolean
+}
+
+/** Opens the body of a request for whoever reads it. A body that is not what its coding says is an error of the stream. */
+export function openBody(request: IncomingMessage): OpenBody {
   const open = openerOf(codingOf(request))
-  return open === undefined ? request : throughOf(request, open())
+  return open === undefined ? { stream: request, isWhole: isAlwaysWhole } : open(request)
 }
 
 /** Stops reading a body, but leaves the request as it is: it must live on until it is answered. */
-export function stopReading(request: IncomingMessage, body: Readable): void {
-  if (body === request) request.pause()
+export function stopReading(request: IncomingMessage, { stream }: OpenBody): void {
+  if (stream === request) request.pause()
   else {
     request.unpipe()
     // Without a reader it would go on inflating.
-    body.destroy()
+    stream.destroy()
   }
+}
+
+/** The refusal of a body that ended as one of its coding, but is not whole. */
+export function notWhole(): AppError {
+  return corruption('more follows where it ends')
 }
 
 /** Whether a body broke off or is not what its coding says; undefined for every other error. */
 export function corruptBodyError(error: { readonly code?: string; readonly message: string }): AppError | undefined {
   if (!/^(?:Z_|ZSTD_error_)/.test(error.code ?? '')) return undefined
-  return new AppError('bad_request', `the body is not what its content-encoding says: ${error.message}`)
+  return corruption(error.message)
+}
+
+function corruption(cause: string): AppError {
+  return new AppError('bad_request', `the body is not what its content-encoding says: ${cause}`)
+}
+
+function isAlwaysWhole(): boolean {
+  return true
 }
 
 type Decompressor = ReturnType<typeof createGunzip | typeof createZstdDecompress>
@@ -56,17 +74,37 @@ function isPlain(coding: string): boolean {
   return coding === '' || coding === 'identity'
 }
 
-function openerOf(coding: string): (() => Decompressor) | undefined {
-  if (coding === 'gzip' || coding === 'x-gzip') return createGunzip
+function openerOf(coding: string): ((request: IncomingMessage) => OpenBody) | undefined {
+  if (coding === 'gzip' || coding === 'x-gzip') return openGzip
   return coding === 'zstd' ? openZstd : undefined
 }
 
-function openZstd(): Decompressor {
-  return createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG } })
+// Members follow each other with nothing in between or behind (RFC 1952, section 2.2), so not even padding is let pass:
+// whatever is behind it the decompressor drops without a word.
+function openGzip(request: IncomingMessage): OpenBody {
+  return openThrough(request, createGunzip())
+}
+
+function openZstd(request: IncomingMessage): OpenBody {
+  const frames = new ZstdFrames()
+  request.on('data', (piece: Buffer) => frames.push(piece))
+  const params = { [constants.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG }
+  const { stream, isWhole } = openThrough(request, createZstdDecompress({ params }))
+  return { stream, isWhole: () => frames.isWhole && isWhole() }
+}
+
+function openThrough(request: IncomingMessage, decompressor: Decompressor): OpenBody {
+  let receivedBytes = 0
+  request.on('data', (piece: Buffer) => {
+    receivedBytes += piece.length
+  })
+  return { stream: throughOf(request, decompressor), isWhole: () => decompressor.bytesWritten === receivedBytes }
 }
 
 // Not `pipeline`: that would close the connection of a corrupt body before it is answered.
 function throughOf(request: IncomingMessage, decompressor: Decompressor): Decompressor {
   request.once('error', (error) => decompressor.destroy(error))
+  // Whoever reads it hears its errors; one that comes later is nobody's, but would end the process.
+  decompressor.on('error', () => undefined)
   return request.pipe(decompressor)
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { AppError } from '../shared/errors.ts'
-import { openBody, stopReading } from './compressed-body.ts'
+import { notWhole, openBody, stopReading } from './compressed-body.ts'
 
 /** The largest request body that is read whole, decompressed. */
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024
@@ -26,18 +26,19 @@ export function readWhole(
   const finish = (error?: Error) => {
     if (isDone) return
     isDone = true
-    body.off('data', onPiece).off('end', finish)
+    body.stream.off('data', onPiece).off('end', finish)
     const [only = EMPTY] = pieces
-    if (error === undefined) return done(null, pieces.length > 1 ? Buffer.concat(pieces, bytes) : only)
+    const fault = error ?? (body.isWhole() ? undefined : notWhole())
+    if (fault === undefined) return done(null, pieces.length > 1 ? Buffer.concat(pieces, bytes) : only)
     stopReading(request, body)
-    done(error)
+    done(fault)
   }
   const onPiece = (piece: Buffer) => {
     bytes += piece.length
     pieces.push(piece)
     if (bytes > mostBytes) finish(bodyTooLarge(mostBytes))
   }
-  body.on('data', onPiece).on('end', finish).on('error', finish)
+  body.stream.on('data', onPiece).on('end', finish).on('error', finish)
 }
 
 const EMPTY = Buffer.alloc(0)

@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer'
-import type { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { RecordWriter } from '../../db/usage/record-writer.ts'
 import { AppError, type Issue } from '../../shared/errors.ts'
 import { parseExactJson } from '../../shared/json/exact-json.ts'
 import { parseUsageEvent, type UsageEvent } from '../../shared/metering/usage-event.ts'
+import type { BodyPieces } from '../body-pieces.ts'
 import { findOversize } from '../oversize-body.ts'
 import { addEvents, type EventContext, readableId } from './accept-events.ts'
 import type { EventGroup } from './ingest-buffer.ts'
@@ -62,15 +62,14 @@ interface Section extends Rejected {
 export async function acceptStream(
   context: EventContext,
   organizationId: number,
-  stream: Readable,
+  pieces: BodyPieces,
   patienceMs: number = PATIENCE_MS,
 ): Promise<{ readonly progress: StreamProgress; readonly failure?: unknown }> {
   const intake = new StreamIntake(context, organizationId, patienceMs)
   const splitter = new LineSplitter(MAX_LINE_BYTES)
   try {
-    // The request must outlive a failure, or else it could not be answered.
-    for await (const piece of stream.iterator({ destroyOnReturn: false })) {
-      await intake.take(splitter.push(piece as Buffer))
+    for (let piece = await pieces.next(); piece !== undefined; piece = await pieces.next()) {
+      await intake.take(splitter.push(piece))
     }
     await intake.take(splitter.end())
     await intake.settle()

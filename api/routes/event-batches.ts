@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { BodyPieces } from '../body-pieces.ts'
 import { openBody } from '../compressed-body.ts'
 import type { ApiContext, Routes } from '../context.ts'
 import { answerFailure, toAppError } from '../errors.ts'
@@ -66,7 +67,7 @@ async function answerBatch(context: ApiContext, request: FastifyRequest, reply: 
 }
 
 async function answerStream(context: ApiContext, request: FastifyRequest, reply: FastifyReply) {
-  const outcome = await acceptStream(context, request.organizationId, openBody(request.raw))
+  const outcome = await acceptStream(context, request.organizationId, new BodyPieces(openBody(request.raw)))
   const { progress } = outcome
   if ('failure' in outcome) return answerFailure(toAppError(outcome.failure, request), reply, progress)
   if (progress.accepted > 0) return reply.code(202).send(progress)

@@ -1,9 +1,14 @@
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
+import { BodyPieces } from '../../../api/body-pieces.ts'
 import type { EventContext } from '../../../api/events/accept-events.ts'
 import { acceptStream } from '../../../api/events/accept-stream.ts'
 import type { EventGroup } from '../../../api/events/ingest-buffer.ts'
 import { ingestOverloaded } from '../../../api/events/ingest-overloaded.ts'
+
+function piecesOf(stream: Readable): BodyPieces {
+  return new BodyPieces({ stream, isWhole: () => true })
+}
 
 /** A place to send events to that answers as the test says; the gate is open unless the test closes it. */
 function contextOf(add: (events: EventGroup) => Promise<void>, requireOpen: () => void = () => undefined) {
@@ -34,7 +39,7 @@ test('while nothing becomes durable, a bounded number of events is read', async 
   const outcome = acceptStream(
     contextOf(() => confirmed.promise),
     1,
-    stream,
+    piecesOf(stream),
   )
   await expect.poll(() => read, { interval: 10 }).toBeGreaterThan(10_000)
   const readBefore = read
@@ -56,7 +61,7 @@ test('while nothing becomes durable, a bounded number of pieces is held, however
   const outcome = acceptStream(
     contextOf(() => confirmed.promise),
     1,
-    Readable.from(dripping(), { objectMode: true, highWaterMark: 1 }),
+    piecesOf(Readable.from(dripping(), { objectMode: true, highWaterMark: 1 })),
   )
   await expect.poll(() => read, { interval: 10 }).toBeGreaterThan(900)
   for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve))
@@ -74,7 +79,7 @@ test('when the queue fails, exactly the unbroken beginning is durable', async ()
     if (failure !== undefined) throw failure
   })
   const pieces = [Buffer.concat([lines(3), Buffer.from('nonsense\n')]), lines(5, 3), lines(7, 8)]
-  const outcome = await acceptStream(context, 1, Readable.from(pieces))
+  const outcome = await acceptStream(context, 1, piecesOf(Readable.from(pieces)))
   expect(outcome).toMatchObject({
     failure: expect.objectContaining({ message: 'down' }),
     progress: { accepted: 3, rejected: 1, durable_lines: 4, rejections: [{ line: 4 }] },
@@ -90,7 +95,7 @@ test('a stream stands still while the gate is closed, and goes on when it opens'
       if (looks < 3) throw ingestOverloaded('full', 1)
     },
   )
-  const outcome = await acceptStream(context, 1, Readable.from([lines(5)]))
+  const outcome = await acceptStream(context, 1, piecesOf(Readable.from([lines(5)])))
   expect(looks).toBe(3)
   expect(outcome).toEqual({ progress: { accepted: 5, rejected: 0, rejections: [], durable_lines: 5 } })
 })
@@ -104,7 +109,7 @@ test('a gate that stays closed ends the stream with what came before it', async 
       if (sections > 1) throw ingestOverloaded('full', 1)
     },
   )
-  const outcome = await acceptStream(context, 1, Readable.from([lines(5), lines(5, 5)]), 10)
+  const outcome = await acceptStream(context, 1, piecesOf(Readable.from([lines(5), lines(5, 5)])), 10)
   expect(outcome).toMatchObject({
     failure: { code: 'ingest_overloaded' },
     progress: { accepted: 5, durable_lines: 5 },

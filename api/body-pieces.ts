@@ -1,0 +1,55 @@
+import { notWhole, type OpenBody } from './compressed-body.ts'
+
+/**
+ * Reads a body piece by piece, as fast as whoever takes them. The request outlives a failure, or else it could not be
+ * answered.
+ */
+export class BodyPieces {
+  readonly #body: OpenBody
+  #fault: Error | undefined
+  #hasEnded = false
+  #wake: () => void = () => undefined
+
+  constructor(body: OpenBody) {
+    this.#body = body
+    body.stream
+      .on('readable', () => this.#wake())
+      .on('end', () => this.#end())
+      .on('error', (error) => this.fail(error))
+      .on('close', () => this.#close())
+  }
+
+  /** The next piece; undefined at the end. Throws where the body breaks off or is not what it says. */
+  async next(): Promise<Buffer | undefined> {
+    for (;;) {
+      this.requireAlive()
+      const piece = this.#body.stream.read() as Buffer | null
+      if (piece !== null) return piece
+      if (this.#hasEnded) return undefined
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#wake = resolve
+      await promise
+    }
+  }
+
+  /** Throws once the body cannot be read any further, because who sends it has gone for example. */
+  requireAlive(): void {
+    if (this.#fault !== undefined) throw this.#fault
+  }
+
+  /** Ends the reading with an error, which is thrown from then on. The first one counts. */
+  fail(error: Error): void {
+    this.#fault ??= error
+    this.#wake()
+  }
+
+  #end(): void {
+    this.#hasEnded = true
+    if (this.#body.isWhole()) this.#wake()
+    else this.fail(notWhole())
+  }
+
+  #close(): void {
+    if (!this.#hasEnded) this.fail(new Error('the body was closed before its end'))
+  }
+}
