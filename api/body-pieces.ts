@@ -1,4 +1,4 @@
-import { notWhole, type OpenBody } from './compressed-body.ts'
+import { notWhole, type OpenBody, stopReading } from './compressed-body.ts'
 
 /**
  * Reads a body piece by piece, as fast as whoever takes them. The request outlives a failure, or else it could not be
@@ -9,11 +9,12 @@ export class BodyPieces {
   #fault: Error | undefined
   #hasEnded = false
   #wake: () => void = () => undefined
+  readonly #onReadable = () => this.#wake()
 
   constructor(body: OpenBody) {
     this.#body = body
     body.stream
-      .on('readable', () => this.#wake())
+      .on('readable', this.#onReadable)
       .on('end', () => this.#end())
       .on('error', (error) => this.fail(error))
       .on('close', () => this.#close())
@@ -41,6 +42,12 @@ export class BodyPieces {
   fail(error: Error): void {
     this.#fault ??= error
     this.#wake()
+  }
+
+  /** Leaves the rest unread, for whoever drops it. */
+  stop(): void {
+    this.#body.stream.off('readable', this.#onReadable)
+    stopReading(this.#body)
   }
 
   #end(): void {

@@ -23,6 +23,8 @@ export function registerContentCodings(server: FastifyInstance): void {
 
 /** A body that is being read. */
 export interface OpenBody {
+  /** What it comes from: a request, which must live on until it is answered. */
+  readonly source: Readable
   /** What it says, decompressed piece by piece as it is read, so that whoever bounds what it reads bounds what is inflated. */
   readonly stream: Readable
   /** Once the stream has ended: whether that was all that came, and nothing was left out. */
@@ -32,14 +34,14 @@ export interface OpenBody {
 /** Opens the body of a request for whoever reads it. A body that is not what its coding says is an error of the stream. */
 export function openBody(request: IncomingMessage): OpenBody {
   const open = openerOf(codingOf(request))
-  return open === undefined ? { stream: request, isWhole: isAlwaysWhole } : open(request)
+  return open === undefined ? { source: request, stream: request, isWhole: isAlwaysWhole } : open(request)
 }
 
-/** Stops reading a body, but leaves the request as it is: it must live on until it is answered. */
-export function stopReading(request: IncomingMessage, { stream }: OpenBody): void {
-  if (stream === request) request.pause()
+/** Stops reading a body, but leaves the request as it is. */
+export function stopReading({ source, stream }: OpenBody): void {
+  if (stream === source) source.pause()
   else {
-    request.unpipe()
+    source.unpipe()
     // Without a reader it would go on inflating.
     stream.destroy()
   }
@@ -89,8 +91,8 @@ function openZstd(request: IncomingMessage): OpenBody {
   const frames = new ZstdFrames()
   request.on('data', (piece: Buffer) => frames.push(piece))
   const params = { [constants.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG }
-  const { stream, isWhole } = openThrough(request, createZstdDecompress({ params }))
-  return { stream, isWhole: () => frames.isWhole && isWhole() }
+  const { isWhole, ...body } = openThrough(request, createZstdDecompress({ params }))
+  return { ...body, isWhole: () => frames.isWhole && isWhole() }
 }
 
 function openThrough(request: IncomingMessage, decompressor: Decompressor): OpenBody {
@@ -98,13 +100,10 @@ function openThrough(request: IncomingMessage, decompressor: Decompressor): Open
   request.on('data', (piece: Buffer) => {
     receivedBytes += piece.length
   })
-  return { stream: throughOf(request, decompressor), isWhole: () => decompressor.bytesWritten === receivedBytes }
-}
-
-// Not `pipeline`: that would close the connection of a corrupt body before it is answered.
-function throughOf(request: IncomingMessage, decompressor: Decompressor): Decompressor {
   request.once('error', (error) => decompressor.destroy(error))
   // Whoever reads it hears its errors; one that comes later is nobody's, but would end the process.
   decompressor.on('error', () => undefined)
-  return request.pipe(decompressor)
+  // Not `pipeline`: that would close the connection of a corrupt body before it is answered.
+  const stream = request.pipe(decompressor)
+  return { source: request, stream, isWhole: () => decompressor.bytesWritten === receivedBytes }
 }

@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { AppError, type ErrorCode } from '../shared/errors.ts'
 import { isUnreachable } from '../shared/unreachable.ts'
 import { corruptBodyError } from './compressed-body.ts'
+import { answerThenDiscard } from './discarded-rest.ts'
 
 /** Answers a URL that cannot be read, which the framework finds before any route and would answer in its own shape. */
 export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
@@ -22,10 +23,13 @@ function answer(error: AppError, reply: FastifyReply): FastifyReply {
 export function answerFailure(error: AppError, reply: FastifyReply, more: object): FastifyReply {
   if (error.status === 401) reply.header('www-authenticate', 'Bearer')
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', String(error.retryAfterSeconds))
-  return reply
-    .code(error.status)
-    .type('application/json')
-    .send({ ...errorBody(error), ...more })
+  const body = { ...errorBody(error), ...more }
+  reply.code(error.status).type('application/json; charset=utf-8')
+  const { raw: request } = reply.request
+  // It says so where somebody stopped reading the body.
+  if (reply.getHeader('connection') !== 'close' || request.readableEnded) return reply.send(body)
+  const text = JSON.stringify(body)
+  return reply.header('content-length', Buffer.byteLength(text)).send(answerThenDiscard(request, text))
 }
 
 /** The body of an error: every issue of a validation, one sentence for all others. */

@@ -30,7 +30,7 @@ export function readWhole(
     const [only = EMPTY] = pieces
     const fault = error ?? (body.isWhole() ? undefined : notWhole())
     if (fault === undefined) return done(null, pieces.length > 1 ? Buffer.concat(pieces, bytes) : only)
-    stopReading(request, body)
+    stopReading(body)
     done(fault)
   }
   const onPiece = (piece: Buffer) => {

@@ -67,9 +67,13 @@ async function answerBatch(context: ApiContext, request: FastifyRequest, reply: 
 }
 
 async function answerStream(context: ApiContext, request: FastifyRequest, reply: FastifyReply) {
-  const outcome = await acceptStream(context, request.organizationId, new BodyPieces(openBody(request.raw)))
+  const pieces = new BodyPieces(openBody(request.raw))
+  const outcome = await acceptStream(context, request.organizationId, pieces)
   const { progress } = outcome
-  if ('failure' in outcome) return answerFailure(toAppError(outcome.failure, request), reply, progress)
+  if ('failure' in outcome) {
+    pieces.stop()
+    return answerFailure(toAppError(outcome.failure, request), reply.header('connection', 'close'), progress)
+  }
   if (progress.accepted > 0) return reply.code(202).send(progress)
   const issues = progress.rejections.flatMap((rejection) => rejection.errors)
   const none = { loc: ['body'], msg: 'must have at least 1 event', type: 'too_short' }

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ApiClient, startApi, type TestApi } from '../../support/api.ts'
@@ -22,7 +24,7 @@ async function send(path: string, headers: Record<string, string>, body = GARBAG
 
 async function expectAlive() {
   // An error that nobody hears ends the process in a later turn.
-  await new Promise((resolve) => setTimeout(resolve, 20))
+  await pause(20)
   expect((await api.request('/healthz')).status).toBe(200)
 }
 
@@ -90,9 +92,80 @@ describe('a compressed body that nobody reads does no harm, whatever it is', () 
             `Authorization: Bearer ${client.apiKey}\r\nContent-Length: 5000\r\n\r\n`,
         )
         socket.write(half)
-        await new Promise((resolve) => setTimeout(resolve, 20))
+        await pause(20)
         socket.resetAndDestroy()
       }
     await expectAlive()
+  })
+})
+
+describe('a client that writes all before it reads gets its answer, and a closed connection', () => {
+  const NOISE = randomBytes(24 * 1024 * 1024)
+  const EVENT = JSON.stringify({ transaction_id: 't', external_customer_id: 'acme', code: 'llm' })
+  const JSON_HEADERS = 'Content-Type: application/json\r\n'
+  const LINES_HEADERS = 'Content-Type: application/x-ndjson\r\n'
+  const GZIP = 'Content-Encoding: gzip\r\n'
+  const lengthOf = (body: Buffer) => `Content-Length: ${body.length}\r\n`
+
+  /** Sends all of it without reading, then reads to the end of the connection. */
+  async function exchange(path: string, headers: string, body: Buffer, isChunked = false): Promise<string> {
+    const socket = connect({ port: Number(new URL(api.url).port), host: '127.0.0.1' })
+    socket.pause()
+    const authorization = `Authorization: Bearer ${client.apiKey}\r\n`
+    const length = isChunked ? 'Transfer-Encoding: chunked\r\n' : lengthOf(body)
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\n${authorization}${headers}${length}\r\n`)
+    const chunked = [`${body.length.toString(16)}\r\n`, body, '\r\n0\r\n\r\n']
+    for (const part of isChunked ? chunked : [body])
+      await new Promise<void>((resolve, reject) => socket.write(part, (error) => (error ? reject(error) : resolve())))
+    let text = ''
+    for await (const piece of socket) text += piece
+    return text
+  }
+
+  test.each([
+    ['a length above the bound', '/v1/events', JSON_HEADERS, NOISE, false, 413, 'payload_too_large'],
+    ['more than the bound', '/v1/events', JSON_HEADERS, NOISE, true, 413, 'payload_too_large'],
+    [
+      'more than the bound when inflated',
+      '/v1/events',
+      JSON_HEADERS + GZIP,
+      gzipSync(NOISE),
+      true,
+      413,
+      'payload_too_large',
+    ],
+    ['a corrupt body', '/v1/events', JSON_HEADERS + GZIP, NOISE, true, 400, 'bad_request'],
+    ['a corrupt stream', '/v1/events/batch', LINES_HEADERS + GZIP, NOISE, false, 400, 'bad_request'],
+    [
+      'a stream that is corrupt later',
+      '/v1/events/batch',
+      LINES_HEADERS + GZIP,
+      Buffer.concat([gzipSync(`${EVENT}\n`.repeat(1_000)), NOISE]),
+      false,
+      400,
+      'bad_request',
+    ],
+  ])('after %s', async (_what, path, headers, body, isChunked, status, code) => {
+    const answer = await exchange(path, headers, body, isChunked)
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(answer).toMatch(/\r\nconnection: close\r\n/i)
+    expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ code })
+  })
+
+  test('one that goes on for ever is cut off', async () => {
+    const socket = connect({ port: Number(new URL(api.url).port), host: '127.0.0.1' })
+    const closed = new Promise((resolve) => socket.on('close', resolve))
+    socket.on('error', () => undefined).resume()
+    const authorization = `Authorization: Bearer ${client.apiKey}\r\n`
+    socket.write(
+      `POST /v1/events HTTP/1.1\r\nHost: x\r\n${authorization}${JSON_HEADERS}Transfer-Encoding: chunked\r\n\r\n`,
+    )
+    const chunk = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(1024 * 1024, ' '), Buffer.from('\r\n')])
+    const send = () => {
+      while (!socket.destroyed && socket.write(chunk));
+    }
+    socket.on('drain', send)
+    send()
+    await closed
   })
 })

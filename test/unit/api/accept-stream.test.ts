@@ -7,7 +7,7 @@ import type { EventGroup } from '../../../api/events/ingest-buffer.ts'
 import { ingestOverloaded } from '../../../api/events/ingest-overloaded.ts'
 
 function piecesOf(stream: Readable): BodyPieces {
-  return new BodyPieces({ stream, isWhole: () => true })
+  return new BodyPieces({ source: stream, stream, isWhole: () => true })
 }
 
 /** A place to send events to that answers as the test says; the gate is open unless the test closes it. */
