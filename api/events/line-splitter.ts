@@ -18,7 +18,8 @@ export class LineSplitter {
     const lines: Line[] = []
     let start = 0
     for (let end = piece.indexOf(NEWLINE); end !== -1; end = piece.indexOf(NEWLINE, start)) {
-      lines.push(this.#close(piece.subarray(start, end)))
+      // Of a body of nothing but newlines each is a line.
+      lines.push(this.#close(end === start ? EMPTY : piece.subarray(start, end)))
       start = end + 1
     }
     if (start < piece.length) this.#hold(piece.subarray(start))

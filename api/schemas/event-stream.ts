@@ -23,7 +23,7 @@ export const EventStreamAnswer = Output('EventStreamAnswer', PROGRESS)
 export const EventStreamRefusal = Output(
   'EventStreamRefusal',
   { ...HTTPValidationError.properties, ...PROGRESS },
-  { description: 'The whole stream was read, and no line of it is acceptable.' },
+  { description: 'No line of the stream is acceptable, or so many were rejected that it was not read any further.' },
 )
 
 const STREAM_FAILURES = [

@@ -122,6 +122,22 @@ describe('a stream of lines', () => {
     )
   })
 
+  test('one of lines that are no events is read no further than a bound', async () => {
+    const body = `${line('a')}\n${'nonsense\n'.repeat(300_000)}`
+    const answer = await client.post('/events/batch', body, NDJSON)
+    expect([answer.status, answer.body]).toMatchObject([
+      422,
+      {
+        code: 'validation_error',
+        detail: [{ loc: ['body', expect.any(Number)], type: 'too_many_rejected' }],
+        accepted: 1,
+      },
+    ])
+    expect(answer.body.durable_lines).toBe(answer.body.rejected + 1)
+    expect(answer.body.rejected).toBeLessThan(101_000)
+    await counted(1)
+  })
+
   test.each([
     ['{}\n{}', 2, 'missing'],
     ['\n\n', 0, 'too_short'],

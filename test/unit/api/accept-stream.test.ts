@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { BodyPieces } from '../../../api/body-pieces.ts'
 import type { EventContext } from '../../../api/events/accept-events.ts'
 import { acceptStream } from '../../../api/events/accept-stream.ts'
@@ -113,5 +113,72 @@ test('a gate that stays closed ends the stream with what came before it', async 
   expect(outcome).toMatchObject({
     failure: { code: 'ingest_overloaded' },
     progress: { accepted: 5, durable_lines: 5 },
+  })
+})
+
+describe('lines that are no events', () => {
+  const context = () => contextOf(async () => undefined)
+
+  async function cpuMsOf(body: Buffer, pieceBytes = 16_384) {
+    const pieces: Buffer[] = []
+    for (let at = 0; at < body.length; at += pieceBytes) pieces.push(body.subarray(at, at + pieceBytes))
+    const before = process.cpuUsage()
+    const outcome = await acceptStream(context(), 1, piecesOf(Readable.from(pieces)))
+    const { user, system } = process.cpuUsage(before)
+    return { outcome, cpuMs: (user + system) / 1000 }
+  }
+
+  test.each(['\n', '\r\n', ' \t\n'])('of a stream of blank ones %j each costs next to nothing', async (blank) => {
+    const { outcome, cpuMs } = await cpuMsOf(Buffer.from(blank.repeat(1_000_000)))
+    expect(outcome).toEqual({ progress: { accepted: 0, rejected: 0, rejections: [], durable_lines: 1_000_000 } })
+    expect(cpuMs).toBeLessThan(2_000)
+  })
+
+  test('others get their turn while they are read', async () => {
+    let turns = 0
+    let isOver = false
+    const count = () => {
+      turns += 1
+      if (!isOver) setImmediate(count)
+    }
+    setImmediate(count)
+    const outcome = await acceptStream(context(), 1, piecesOf(Readable.from([Buffer.from('x\n'.repeat(20_000))])))
+    isOver = true
+    expect(outcome).toMatchObject({ progress: { rejected: 20_000, durable_lines: 20_000 } })
+    expect(turns).toBeGreaterThanOrEqual(39)
+  })
+
+  test('more than a hundred thousand end the stream, and what came before counts', async () => {
+    const piece = Buffer.concat([lines(1), Buffer.from('x\n'.repeat(999))])
+    const read: number[] = []
+    function* endless() {
+      for (;;) {
+        read.push(1)
+        yield piece
+      }
+    }
+    const outcome = await acceptStream(context(), 1, piecesOf(Readable.from(endless(), { highWaterMark: 1 })))
+    expect(outcome).toMatchObject({
+      failure: {
+        code: 'validation_error',
+        issues: [
+          {
+            loc: ['body', 100_501],
+            msg: 'more than 100000 lines were rejected, so no more are read',
+            type: 'too_many_rejected',
+          },
+        ],
+      },
+      progress: { accepted: 101, rejected: 100_400, durable_lines: 100_501 },
+    })
+    expect(read.length).toBeLessThan(110)
+  })
+
+  test('once the sender has gone, the work ends', async () => {
+    const pieces = piecesOf(Readable.from([Buffer.from('x\n'.repeat(90_000))]))
+    setTimeout(() => pieces.fail(new Error('gone')), 20)
+    const { failure, progress } = await acceptStream(context(), 1, pieces)
+    expect(failure).toMatchObject({ message: 'gone' })
+    expect(progress.rejected).toBeLessThan(45_000)
   })
 })
