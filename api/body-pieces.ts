@@ -1,18 +1,25 @@
+import { AppError } from '../shared/errors.ts'
 import { notWhole, type OpenBody, stopReading } from './compressed-body.ts'
+import { bodiesOverloaded } from './events/ingest-overloaded.ts'
+import type { OpenBodies, OpenReading } from './open-bodies.ts'
 
 /**
  * Reads a body piece by piece, as fast as whoever takes them. The request outlives a failure, or else it could not be
  * answered.
  */
-export class BodyPieces {
+export class BodyPieces implements OpenReading {
+  heldBytes = 0
+  looks = 0
   readonly #body: OpenBody
+  readonly #bodies: OpenBodies
   #fault: Error | undefined
   #hasEnded = false
   #wake: () => void = () => undefined
   readonly #onReadable = () => this.#wake()
 
-  constructor(body: OpenBody) {
+  constructor(body: OpenBody, bodies: OpenBodies) {
     this.#body = body
+    this.#bodies = bodies
     body.stream
       .on('readable', this.#onReadable)
       .on('end', () => this.#end())
@@ -29,13 +36,24 @@ export class BodyPieces {
       if (this.#hasEnded) return undefined
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#wake = resolve
+      this.#bodies.await(this)
       await promise
+      this.#bodies.receive(this)
     }
   }
 
   /** Throws once the body cannot be read any further, because who sends it has gone for example. */
   requireAlive(): void {
     if (this.#fault !== undefined) throw this.#fault
+  }
+
+  /** Says how many bytes are held of what was read. Throws `ingest_overloaded` where that is too much. */
+  hold(bytes: number): void {
+    if (!this.#bodies.hold(this, bytes)) throw bodiesOverloaded()
+  }
+
+  expire(timeoutSeconds: number): void {
+    this.fail(new AppError('request_timeout', `nothing came for ${timeoutSeconds} seconds`))
   }
 
   /** Ends the reading with an error, which is thrown from then on. The first one counts. */
@@ -46,6 +64,7 @@ export class BodyPieces {
 
   /** Leaves the rest unread, for whoever drops it. */
   stop(): void {
+    this.#bodies.close(this)
     this.#body.stream.off('readable', this.#onReadable)
     stopReading(this.#body)
   }

@@ -91,7 +91,7 @@ export async function createServer(context: ApiContext, logger: FastifyBaseLogge
   server.decorateRequest('keyCustomerId', null)
   server.decorateRequest('apiKeyId', '')
   registerErrors(server)
-  registerJsonBody(server)
+  registerJsonBody(server, context.bodies)
   registerContentCodings(server)
   registerRequestLog(server)
   await registerOpenApi(server)

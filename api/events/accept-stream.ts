@@ -43,9 +43,12 @@ export async function acceptStream(
   const splitter = new LineSplitter(MAX_LINE_BYTES)
   try {
     for (let piece = await pieces.next(); piece !== undefined; piece = await pieces.next()) {
-      await intake.take(splitter.push(piece))
+      const lines = splitter.push(piece)
+      pieces.hold(splitter.heldBytes)
+      await intake.take(lines)
     }
     await intake.take(splitter.end())
+    pieces.hold(0)
     await intake.settle()
     return { progress: intake.progress }
   } catch (failure) {

@@ -13,6 +13,11 @@ export class LineSplitter {
     this.#maxBytes = maxBytes
   }
 
+  /** How much is held of a line that has not ended. */
+  get heldBytes(): number {
+    return this.#heldBytes > this.#maxBytes ? 0 : this.#heldBytes
+  }
+
   /** The lines that end in this piece. */
   push(piece: Buffer): Line[] {
     const lines: Line[] = []

@@ -12,7 +12,7 @@ import { registerSignIn, requireOperator } from './sign-in.ts'
 export async function registerOperatorPages(server: FastifyInstance, context: ApiContext): Promise<void> {
   await server.register(async (scope) => {
     await scope.register(cookie)
-    registerFormBody(scope)
+    registerFormBody(scope, context.bodies)
     registerSignIn(scope, context)
     await scope.register(async (board) => {
       board.addHook('onRequest', async (request, reply) => requireOperator(context, request, reply))

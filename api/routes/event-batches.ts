@@ -67,7 +67,7 @@ async function answerBatch(context: ApiContext, request: FastifyRequest, reply: 
 }
 
 async function answerStream(context: ApiContext, request: FastifyRequest, reply: FastifyReply) {
-  const pieces = new BodyPieces(openBody(request.raw))
+  const pieces = new BodyPieces(openBody(request.raw), context.bodies)
   const outcome = await acceptStream(context, request.organizationId, pieces)
   const { progress } = outcome
   if ('failure' in outcome) {

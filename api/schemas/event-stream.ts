@@ -28,6 +28,7 @@ export const EventStreamRefusal = Output(
 
 const STREAM_FAILURES = [
   'bad_request',
+  'request_timeout',
   'ingest_overloaded',
   'internal_error',
   'queue_unavailable',
@@ -40,7 +41,7 @@ const EventStreamFailure = Output(
   { description: 'The stream broke off here; the counts are those of its settled lines.' },
 )
 
-const STATUSES = ['400', '429', '500', '503']
+const STATUSES = ['400', '408', '429', '500', '503']
 
 /** The failures of a route, where a stream adds how far it came. */
 export function orStreamFailure<Failures extends Readonly<Record<string, TSchema>>>(failures: Failures): Failures {

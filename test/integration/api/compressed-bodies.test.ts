@@ -88,11 +88,12 @@ describe('what follows behind the end of a compressed body', () => {
     const { promise, resolve, reject } = Promise.withResolvers<[number | undefined, string]>()
     const headers = { authorization: `Bearer ${client.apiKey}`, 'content-type': type, 'content-encoding': coding }
     const path = type === 'application/json' ? '/v1/events' : '/v1/events/batch'
-    const request = httpRequest(`${api.url}${path}`, { method: 'POST', headers }, async (answer) => {
-      answer.setEncoding('utf8')
+    const request = httpRequest(`${api.url}${path}`, { method: 'POST', headers }, (answer) => {
       let text = ''
-      for await (const piece of answer) text += piece
-      resolve([answer.statusCode, text])
+      answer.setEncoding('utf8').on('data', (piece: string) => {
+        text += piece
+      })
+      answer.on('end', () => resolve([answer.statusCode, text]))
     })
     request.on('error', reject)
     void (async () => {

@@ -5,9 +5,12 @@ import type { EventContext } from '../../../api/events/accept-events.ts'
 import { acceptStream } from '../../../api/events/accept-stream.ts'
 import type { EventGroup } from '../../../api/events/ingest-buffer.ts'
 import { ingestOverloaded } from '../../../api/events/ingest-overloaded.ts'
+import { OpenBodies } from '../../../api/open-bodies.ts'
+
+const bodies = new OpenBodies({ maxHeldBytes: 1024 * 1024, timeoutSeconds: 60 })
 
 function piecesOf(stream: Readable): BodyPieces {
-  return new BodyPieces({ source: stream, stream, isWhole: () => true })
+  return new BodyPieces({ source: stream, stream, isWhole: () => true }, bodies)
 }
 
 /** A place to send events to that answers as the test says; the gate is open unless the test closes it. */
