@@ -164,6 +164,13 @@ describe('bodies that are made to take long', () => {
       'too_long',
     ],
     ['a million items', event(`{"list":[${'1.50,'.repeat(1_000_000)}1]}`), 'body', 'too_long'],
+    [
+      'lists in lists',
+      `[${Array.from({ length: 100_000 }, () => '['.repeat(60) + ']'.repeat(60)).join()}]`,
+      'body',
+      'too_long',
+    ],
+    ['objects in lists', `[${'[{},{}],'.repeat(170_000)}1]`, 'body', 'too_long'],
     ['16 MiB of brackets', '['.repeat(16 * MIB), path('body', 64), 'too_deep'],
     ['16 MiB of closed brackets', '['.repeat(8 * MIB) + ']'.repeat(8 * MIB), path('body', 64), 'too_deep'],
     [
