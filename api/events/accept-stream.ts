@@ -4,6 +4,7 @@ import type { BodyPieces } from '../body-pieces.ts'
 import { addEvents, type EventContext } from './accept-events.ts'
 import { type Line, LineSplitter } from './line-splitter.ts'
 import type { Receipt } from './organization-clock.ts'
+import { failureOfStream } from './stream-failure.ts'
 import { MAX_REJECTIONS, type Rejection, readSection, type Section } from './stream-section.ts'
 
 const MAX_LINE_BYTES = 1024 * 1024
@@ -53,7 +54,7 @@ export async function acceptStream(
     return { progress: intake.progress }
   } catch (failure) {
     await intake.settleQuietly()
-    return { progress: intake.progress, failure }
+    return { progress: intake.progress, failure: failureOfStream(failure) }
   }
 }
 

@@ -6,6 +6,7 @@ import { acceptStream } from '../../../api/events/accept-stream.ts'
 import type { EventGroup } from '../../../api/events/ingest-buffer.ts'
 import { ingestOverloaded } from '../../../api/events/ingest-overloaded.ts'
 import { OpenBodies } from '../../../api/open-bodies.ts'
+import { AppError } from '../../../shared/errors.ts'
 
 const bodies = new OpenBodies({ maxHeldBytes: 1024 * 1024, timeoutSeconds: 60 })
 
@@ -114,8 +115,24 @@ test('a gate that stays closed ends the stream with what came before it', async 
   )
   const outcome = await acceptStream(context, 1, piecesOf(Readable.from([lines(5), lines(5, 5)])), 10)
   expect(outcome).toMatchObject({
-    failure: { code: 'ingest_overloaded' },
+    failure: {
+      code: 'ingest_overloaded',
+      message: 'full; nothing is promised of the lines after durable_lines, send them again',
+      retryAfterSeconds: expect.any(Number),
+    },
     progress: { accepted: 5, durable_lines: 5 },
+  })
+})
+
+test('a queue that does not confirm ends it with the same words', async () => {
+  const unavailable = new AppError('queue_unavailable', 'the queue did not confirm; nothing is promised, send it again')
+  const context = contextOf(() => Promise.reject(unavailable))
+  expect(await acceptStream(context, 1, piecesOf(Readable.from([lines(5)])))).toMatchObject({
+    failure: {
+      code: 'queue_unavailable',
+      message: 'the queue did not confirm; nothing is promised of the lines after durable_lines, send them again',
+    },
+    progress: { accepted: 0, durable_lines: 0 },
   })
 })
 
