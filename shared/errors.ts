@@ -95,9 +95,17 @@ export class AppError extends Error {
 /** The most faults that one answer names, so that a hostile request gets no answer longer than itself. */
 export const MAX_ISSUES = 50
 
+// As long as the longest name that anything may have.
+const MAX_PART_LENGTH = 255
+
+/** The issue with the names in its path cut: an unknown field may have one as long as the request. */
+export function shortIssue({ loc, ...issue }: Issue): Issue {
+  return { loc: loc.map((part) => (typeof part === 'string' ? part.slice(0, MAX_PART_LENGTH) : part)), ...issue }
+}
+
 /** The refusal of an input, one issue per fault up to `MAX_ISSUES`. */
 export function validationError(issues: readonly Issue[]): AppError {
-  const named = issues.slice(0, MAX_ISSUES)
+  const named = issues.slice(0, MAX_ISSUES).map(shortIssue)
   const message = named.map((issue) => `${issue.loc.join('.')}: ${issue.msg}`).join('; ')
   return new AppError('validation_error', message, named)
 }

@@ -4,8 +4,9 @@ import type { BodyPieces } from '../body-pieces.ts'
 import { addEvents, type EventContext } from './accept-events.ts'
 import { type Line, LineSplitter } from './line-splitter.ts'
 import type { Receipt } from './organization-clock.ts'
+import { type Rejection, RejectionNames } from './rejections.ts'
 import { failureOfStream } from './stream-failure.ts'
-import { MAX_REJECTIONS, type Rejection, readSection, type Section } from './stream-section.ts'
+import { readSection, type Section } from './stream-section.ts'
 
 const MAX_LINE_BYTES = 1024 * 1024
 /** A stream of which more lines are rejected is no stream of events, and is not read to its end. */
@@ -71,6 +72,7 @@ class StreamIntake {
   readonly #unsettled: { readonly section: Section; readonly durable: Promise<void> }[] = []
   readonly #patienceMs: number
   readonly #requireAlive: () => void
+  readonly #names = new RejectionNames()
   #linesRead = 0
   #rejectedRead = 0
 
@@ -93,7 +95,12 @@ class StreamIntake {
   /** Takes lines from the one given on, as many as one turn of the event loop bears; answers how many. */
   async #takeSection(lines: readonly Line[], from: number): Promise<number> {
     const receipt = await this.#context.organizationClock.receivedAt(this.#organizationId)
-    const section = readSection(lines, { from, linesBefore: this.#linesRead, receivedAtMicros: receipt.micros })
+    const section = readSection(lines, {
+      from,
+      linesBefore: this.#linesRead,
+      receivedAtMicros: receipt.micros,
+      names: this.#names,
+    })
     this.#linesRead += section.lines
     const { durable } = await this.#send(section, receipt)
     // It is awaited in its turn; until then a refusal is nobody's surprise.
@@ -146,7 +153,7 @@ class StreamIntake {
     this.progress.accepted += section.accepted.count
     this.progress.rejected += section.rejected
     this.progress.durable_lines += section.lines
-    this.progress.rejections.push(...section.rejections.slice(0, MAX_REJECTIONS - this.progress.rejections.length))
+    this.progress.rejections.push(...section.rejections)
   }
 }
 

@@ -9,21 +9,14 @@ import { readableId } from './accept-events.ts'
 import type { EventGroup } from './ingest-buffer.ts'
 import type { Line } from './line-splitter.ts'
 import { writePlainEvent } from './plain-events.ts'
+import type { Rejection, RejectionNames } from './rejections.ts'
 
-/** The most rejected lines that an answer names. */
-export const MAX_REJECTIONS = 100
 // A line that is not plain costs microseconds, one that is no JSON tens of them, and others wait meanwhile.
 const MAX_PARSED_PER_TURN = 500
 
-export interface Rejection {
-  /** Counted from 1, blank lines included. */
-  readonly line: number
-  readonly transaction_id: string | null
-  readonly errors: Issue[]
-}
-
 /** What was refused of some lines. */
 interface Rejected {
+  /** Those that the answer names. */
   readonly rejections: Rejection[]
   rejected: number
 }
@@ -40,10 +33,12 @@ interface SectionStart {
   /** Lines of the stream before those that are read together. */
   readonly linesBefore: number
   readonly receivedAtMicros: number
+  readonly names: RejectionNames
 }
 
 /** Reads lines from the one given on, as many as one turn of the event loop bears. */
-export function readSection(lines: readonly Line[], { from, linesBefore, receivedAtMicros }: SectionStart): Section {
+export function readSection(lines: readonly Line[], start: SectionStart): Section {
+  const { from, linesBefore, receivedAtMicros, names } = start
   const records = new RecordWriter(bytesOf(lines, from, lines.length))
   const rejected: Rejected = { rejections: [], rejected: 0 }
   let [at, parsed] = [from, 0]
@@ -51,7 +46,7 @@ export function readSection(lines: readonly Line[], { from, linesBefore, receive
     const line = lines[at] as Line
     if (line !== 'too_long' && (isBlank(line) || writePlainEvent(line, receivedAtMicros, records))) continue
     parsed += 1
-    const event = parseEvent(line, linesBefore + at - from + 1, { receivedAtMicros, rejected })
+    const event = parseEvent(line, linesBefore + at - from + 1, { receivedAtMicros, names, rejected })
     if (event !== undefined) records.write(event)
   }
   const { count } = records
@@ -76,7 +71,11 @@ function isBlank(line: Buffer): boolean {
 function parseEvent(
   line: Line,
   number: number,
-  { receivedAtMicros, rejected }: { readonly receivedAtMicros: number; readonly rejected: Rejected },
+  {
+    receivedAtMicros,
+    names,
+    rejected,
+  }: Pick<SectionStart, 'receivedAtMicros' | 'names'> & { readonly rejected: Rejected },
 ): UsageEvent | undefined {
   const read = parseLine(line, ['body', number])
   const parsed =
@@ -85,9 +84,10 @@ function parseEvent(
       : parseUsageEvent(read.value, { loc: ['body', number], receivedAtMicros })
   if ('event' in parsed) return parsed.event
   rejected.rejected += 1
-  if (rejected.rejections.length >= MAX_REJECTIONS) return undefined
+  if (names.isFull) return undefined
   const id = 'value' in read ? readableId(read.value, 'transaction_id') : null
-  rejected.rejections.push({ line: number, transaction_id: id, errors: [...parsed.issues] })
+  const named = names.name({ line: number, transaction_id: id, errors: parsed.issues })
+  if (named !== undefined) rejected.rejections.push(named)
   return undefined
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { MAX_ISSUES } from '../../shared/errors.ts'
 import { BodyPieces } from '../body-pieces.ts'
 import { openBody } from '../compressed-body.ts'
 import type { ApiContext, Routes } from '../context.ts'
@@ -75,7 +76,7 @@ async function answerStream(context: ApiContext, request: FastifyRequest, reply:
     return answerFailure(toAppError(outcome.failure, request), reply.header('connection', 'close'), progress)
   }
   if (progress.accepted > 0) return reply.code(202).send(progress)
-  const issues = progress.rejections.flatMap((rejection) => rejection.errors)
+  const issues = progress.rejections.flatMap((rejection) => rejection.errors).slice(0, MAX_ISSUES)
   const none = { loc: ['body'], msg: 'must have at least 1 event', type: 'too_short' }
   return reply
     .code(422)

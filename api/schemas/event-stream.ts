@@ -10,7 +10,7 @@ const PROGRESS = {
       transaction_id: Nullable(Type.String({ description: 'Null when the line has none that can be read.' })),
       errors: HTTPValidationError.properties.detail,
     }),
-    { description: 'The first 100 lines that were rejected.' },
+    { description: 'The first lines that were rejected: at most 100, and 64 KiB.' },
   ),
   durable_lines: Type.Integer({
     description:
