@@ -1,8 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import { type Issue, validationError } from '../../shared/errors.ts'
 import { decimalText, isJsonObject } from '../../shared/json/exact-json.ts'
 import { MAX_EVENT_ISSUES, type ParsedEvent, parseUsageEvent } from '../../shared/metering/usage-event.ts'
 import { type EventFormat, listFault } from './accept-events.ts'
+import { readAttributes, type SentHeaders } from './cloud-event-headers.ts'
 
 type Loc = readonly (string | number)[]
 
@@ -22,22 +22,18 @@ export function parseCloudEvent(
   return { issues: 'issues' in parsed ? [...parsed.issues, issue] : [issue] }
 }
 
-/** Whether a request carries a CloudEvent in its headers, with the body as its data. */
-export function isBinaryCloudEvent(headers: IncomingHttpHeaders): boolean {
-  return headers['ce-specversion'] !== undefined || headers['ce-id'] !== undefined
-}
-
 /** Reads a CloudEvent 1.0 whose attributes are headers. Faults name the header. */
 export function parseBinaryCloudEvent(
-  { headers, body }: { headers: IncomingHttpHeaders; body: unknown },
+  { headers, body }: { headers: SentHeaders; body: unknown },
   receivedAtMicros: number,
 ): ParsedEvent {
-  const attributes = Object.fromEntries(
-    Object.entries(headers)
-      .filter(([name]) => name.startsWith('ce-'))
-      .map(([name, value]) => [name.slice(3), percentDecoded(String(value))]),
-  )
   const locOf = (name: string): Loc => (name === 'data' ? ['body'] : ['header', `ce-${name}`])
+  const read = readAttributes(headers)
+  const issues = read.flatMap(([name, attribute]) =>
+    'fault' in attribute ? [{ loc: locOf(name), ...attribute.fault }] : [],
+  )
+  if (issues.length > 0) return { issues: issues.slice(0, MAX_EVENT_ISSUES) }
+  const attributes = Object.fromEntries(read.map(([name, attribute]) => [name, 'text' in attribute && attribute.text]))
   return parseAttributes({ attributes, data: body, receivedAtMicros, locOf })
 }
 
@@ -148,12 +144,4 @@ function wholeNumber(value: unknown): unknown {
 
 function isJson(mediaType: unknown): boolean {
   return typeof mediaType === 'string' && /^(?:application|text)\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(mediaType)
-}
-
-function percentDecoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }

@@ -151,4 +151,30 @@ describe('an event in headers', () => {
       [['body'], 'object_type'],
     ])
   })
+
+  test.each([
+    ['"acme"', 'acme'],
+    ['"a \\"b\\" \\\\ c"', 'a "b" \\ c'],
+    ['"%22"', '"'],
+    ['Euro%20%E2%82%AC', 'Euro €'],
+    ['%2541', '%41'],
+    ['a"b', 'a"b'],
+  ])('%s in a header is %j', (sent, externalCustomerId) => {
+    const headers = { ...HEADERS, 'ce-subject': [sent] }
+    expect(parseBinaryCloudEvent({ headers, body: {} }, RECEIVED)).toMatchObject({ event: { externalCustomerId } })
+  })
+
+  test.each([
+    ['ce-subject', 'ac%zz', 'header_encoding'],
+    ['ce-subject', 'acme%', 'header_encoding'],
+    ['ce-subject', '%C3%28', 'header_encoding'],
+    ['ce-subject', '\u00c3\u00a9', 'header_encoding'],
+    ['ce-subject', '"acme', 'header_encoding'],
+    ['ce-subject', '"acme" inc', 'header_encoding'],
+    ['ce-region', '%', 'header_encoding'],
+    ['ce-id', ['x', 'y'], 'header_repeated'],
+  ])('the header %s with %j is refused by name', (name, sent, type) => {
+    const parsed = parseBinaryCloudEvent({ headers: { ...HEADERS, [name]: sent }, body: {} }, RECEIVED)
+    expect(parsed).toEqual({ issues: [{ loc: ['header', name], msg: expect.any(String), type }] })
+  })
 })
