@@ -13,6 +13,8 @@ export const ERRORS = {
   method_not_allowed: { status: 405, retryable: false },
   request_timeout: { status: 408, retryable: true },
   payload_too_large: { status: 413, retryable: false },
+  headers_too_large: { status: 431, retryable: false },
+  expectation_failed: { status: 417, retryable: false },
   unsupported_media_type: { status: 415, retryable: false },
   billable_metric_exists: { status: 409, retryable: false },
   billable_metric_not_found: { status: 404, retryable: false },
