@@ -76,6 +76,6 @@ export class BodyPieces implements OpenReading {
   }
 
   #close(): void {
-    if (!this.#hasEnded) this.fail(new Error('the body was closed before its end'))
+    if (!this.#hasEnded) this.fail(new AppError('bad_request', 'the body was closed before its end'))
   }
 }
