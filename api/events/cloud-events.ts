@@ -63,7 +63,7 @@ function parseAttributes({ attributes, data, receivedAtMicros, locOf }: Attribut
       source,
       external_customer_id: subject,
       code: type,
-      timestamp: time,
+      timestamp: isNumber(time) ? undefined : time,
       external_subscription_id: externalsubscriptionid,
       precise_total_amount_cents: precisetotalamountcents,
       producer_id: producerid,
@@ -72,7 +72,7 @@ function parseAttributes({ attributes, data, receivedAtMicros, locOf }: Attribut
     },
     { loc: [], receivedAtMicros },
   )
-  const named = 'issues' in parsed ? parsed.issues.map((issue) => inAttributes(issue, locOf)) : []
+  const named = 'issues' in parsed ? parsed.issues.map((issue) => inAttributes(issue, { data, extensions, locOf })) : []
   const faults = [
     ...contextFaults({ specversion, source, time, datacontenttype }),
     ...Object.entries(extensions).flatMap(([name, value]) => extensionFaults(name, value)),
@@ -93,9 +93,16 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
   properties: 'data',
 }
 
-function inAttributes({ loc, ...fault }: Issue, locOf: (attribute: string) => Loc): Issue {
-  const [field = ''] = loc
-  return { loc: locOf(ATTRIBUTES[field] ?? String(field)), ...fault }
+function inAttributes(
+  { loc, ...fault }: Issue,
+  { data, extensions, locOf }: Pick<Attributes, 'data' | 'locOf'> & { readonly extensions: object },
+): Issue {
+  const [field = '', ...path] = loc
+  const [name = ''] = path
+  // A property that is an extension attribute stands beside the data, unless the data has it too.
+  const isExtension = field === 'properties' && Object.hasOwn(extensions, name) && !Object.hasOwn(Object(data), name)
+  if (isExtension) return { loc: [...locOf(String(name)), ...path.slice(1)], ...fault }
+  return { loc: [...locOf(ATTRIBUTES[field] ?? String(field)), ...path], ...fault }
 }
 
 interface Fault {
@@ -112,13 +119,15 @@ function contextFaults({ specversion, source, time, datacontenttype }: Readonly<
   if (source === undefined) refuse('source', 'this field is required', 'missing')
   else if (source === '') refuse('source', 'must have 1 to 255 characters', 'string_length')
   // Seconds since 1970, which our own events may have, are no time here.
-  if (/^[\d.]+(?:e\d+)?$/i.test(decimalText(time) ?? '')) {
-    refuse('time', 'must be an RFC 3339 time', 'timestamp')
-  }
+  if (isNumber(time)) refuse('time', 'must be an RFC 3339 time', 'timestamp')
   if (datacontenttype !== undefined && !isJson(datacontenttype)) {
     refuse('datacontenttype', 'must be application/json', 'media_type')
   }
   return faults
+}
+
+function isNumber(time: unknown): boolean {
+  return /^-?[\d.]+(?:e[+-]?\d+)?$/i.test(decimalText(time) ?? '')
 }
 
 function extensionFaults(attribute: string, value: unknown): Fault[] {

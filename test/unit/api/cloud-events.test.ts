@@ -91,6 +91,10 @@ describe('faults name the attribute', () => {
     ['time', 'yesterday', 'timestamp'],
     ['time', 1_769_860_800, 'timestamp'],
     ['time', '1769860800', 'timestamp'],
+    ['time', 5, 'timestamp'],
+    ['time', -1.5, 'timestamp'],
+    ['time', '5', 'timestamp'],
+    ['region', 'a\u0000b', 'properties_unstorable'],
     ['datacontenttype', 'text/plain', 'media_type'],
     ['data', 'text', 'object_type'],
     ['data', [1], 'object_type'],
@@ -101,6 +105,11 @@ describe('faults name the attribute', () => {
     ['region', { name: 'eu' }, 'string_type'],
   ])('%s of %j', (attribute, value, type, named = attribute) => {
     expect(faultsOf({ ...EVENT, [attribute]: value })).toEqual([[named, type]])
+  })
+
+  test('and the path within the data, which wins over an attribute of that name', () => {
+    const data = { region: ['eu', '\u0000'] }
+    expect(faultsOf({ ...EVENT, data, region: 'eu' })).toEqual([['data', 'region', 1, 'properties_unstorable']])
   })
 
   test('all of them, up to a number', () => {
