@@ -2,12 +2,14 @@
 export type Line = Buffer | 'too_long'
 
 const NEWLINE = 10
+const BYTE_ORDER_MARK = Buffer.from('\ufeff')
 
-/** Cuts the pieces of a stream into lines. Of a line that has not ended it holds at most the bound. */
+/** Cuts the pieces of a stream into lines, without the byte order mark that it may begin with. Of a line that has not ended it holds at most the bound. */
 export class LineSplitter {
   readonly #maxBytes: number
   #held: Buffer[] = []
   #heldBytes = 0
+  #isFirst = true
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
@@ -28,12 +30,21 @@ export class LineSplitter {
       start = end + 1
     }
     if (start < piece.length) this.#hold(piece.subarray(start))
-    return lines
+    return this.#isFirst ? this.#withoutMark(lines) : lines
   }
 
   /** What is left when the stream has ended: the last line, unless it ended with the stream. */
   end(): Line[] {
-    return this.#heldBytes === 0 ? [] : [this.#close(EMPTY)]
+    const lines = this.#heldBytes === 0 ? [] : [this.#close(EMPTY)]
+    return this.#isFirst ? this.#withoutMark(lines) : lines
+  }
+
+  #withoutMark(lines: Line[]): Line[] {
+    const [first, ...others] = lines
+    if (first === undefined) return lines
+    this.#isFirst = false
+    const hasMark = first !== 'too_long' && first.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK)
+    return hasMark ? [first.subarray(BYTE_ORDER_MARK.length), ...others] : lines
   }
 
   #close(rest: Buffer): Line {
