@@ -39,7 +39,8 @@ export function refuseExpectations(server: FastifyInstance): void {
 function refusalOf({ code, reason, message }: ParserError): AppError {
   if (code === 'HPE_HEADER_OVERFLOW') return new AppError('headers_too_large', 'the headers are larger than 16 KiB')
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new AppError('request_timeout', 'the headers did not come in time')
-  return new AppError('bad_request', `the request is not HTTP: ${reason || message}`)
+  // Not `bad_request`, which speaks of what was sent: it may have been cut or altered by something on the way.
+  return new AppError('malformed_request', `what came is no HTTP request, or a part of one: ${reason || message}`)
 }
 
 // An answer on its way, which this one would end up in, is only known to the server itself.

@@ -5,6 +5,7 @@
 export const ERRORS = {
   validation_error: { status: 422, retryable: false },
   bad_request: { status: 400, retryable: false },
+  malformed_request: { status: 400, retryable: true },
   unauthorized: { status: 401, retryable: false },
   forbidden: { status: 403, retryable: false },
   api_key_not_found: { status: 404, retryable: false },

@@ -45,9 +45,8 @@ export async function acceptStream(
   const splitter = new LineSplitter(MAX_LINE_BYTES)
   try {
     for (let piece = await pieces.next(); piece !== undefined; piece = await pieces.next()) {
-      const lines = splitter.push(piece)
+      await intake.take(splitter.push(piece))
       pieces.hold(splitter.heldBytes)
-      await intake.take(lines)
     }
     await intake.take(splitter.end())
     pieces.hold(0)

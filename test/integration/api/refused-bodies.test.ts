@@ -137,6 +137,15 @@ describe('a client that writes all before it reads gets its answer, and a closed
     ['a corrupt body', '/v1/events', JSON_HEADERS + GZIP, NOISE, true, 400, 'bad_request'],
     ['a corrupt stream', '/v1/events/batch', LINES_HEADERS + GZIP, NOISE, false, 400, 'bad_request'],
     [
+      'a stream of lines that are no events',
+      '/v1/events/batch',
+      LINES_HEADERS,
+      Buffer.from('x\n'.repeat(8 * 1024 * 1024)),
+      false,
+      422,
+      'validation_error',
+    ],
+    [
       'a stream that is corrupt later',
       '/v1/events/batch',
       LINES_HEADERS + GZIP,

@@ -24,22 +24,22 @@ async function exchange(text: string, closesItsEnd = false): Promise<string> {
 const POST = 'POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer KEY\r\nContent-Type: application/json\r\n'
 
 test.each([
-  ['no HTTP', 'nonsense\r\n\r\n', false, '400 Bad Request', 'bad_request'],
+  ['no HTTP', 'nonsense\r\n\r\n', false, '400 Bad Request', 'malformed_request'],
   [
     'a length beside chunks',
     `${POST}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n`,
     false,
     '400 Bad Request',
-    'bad_request',
+    'malformed_request',
   ],
   [
     'a chunk that is none',
     `${POST}Transfer-Encoding: chunked\r\n\r\n5\r\n{"a":\r\nzz\r\n`,
     false,
     '400 Bad Request',
-    'bad_request',
+    'malformed_request',
   ],
-  ['a body that is cut', `${POST}Content-Length: 500\r\n\r\n{"a":`, true, '400 Bad Request', 'bad_request'],
+  ['a body that is cut', `${POST}Content-Length: 500\r\n\r\n{"a":`, true, '400 Bad Request', 'malformed_request'],
   [
     'headers without end',
     `GET / HTTP/1.1\r\nX: ${'x'.repeat(40_000)}`,
