@@ -9,14 +9,16 @@ let api: TestApi
 let client: ApiClient
 const sockets: Socket[] = []
 
-beforeAll(async () => {
-  api = await startApi({ REQUEST_MAX_HELD_MB: '1', REQUEST_TIMEOUT_SECONDS: '1' })
-  client = await api.client()
-})
-afterAll(async () => {
-  for (const socket of sockets) socket.destroy()
-  await api.stop()
-})
+function startBefore(environment: NodeJS.ProcessEnv): void {
+  beforeAll(async () => {
+    api = await startApi(environment)
+    client = await api.client()
+  })
+  afterAll(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy()
+    await api.stop()
+  })
+}
 
 const EVENT = { transaction_id: 't', external_customer_id: 'acme', code: 'llm' }
 
@@ -58,6 +60,8 @@ const JSON_TYPE = 'Content-Type: application/json'
 const LINES_TYPE = 'Content-Type: application/x-ndjson'
 
 describe('a body that does not come to its end', () => {
+  startBefore({ REQUEST_TIMEOUT_SECONDS: '1' })
+
   test.each([
     ['/events', JSON_TYPE, '{"transaction_id":'],
     ['/customers', JSON_TYPE, '{'],
@@ -84,6 +88,8 @@ describe('a body that does not come to its end', () => {
 })
 
 describe('while large bodies fill the memory', () => {
+  startBefore({ REQUEST_MAX_HELD_MB: '1' })
+
   const SPACES = ' '.repeat(900 * 1024)
   const LARGE = gzipSync(`${SPACES}{}`)
 
