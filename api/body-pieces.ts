@@ -14,6 +14,7 @@ export class BodyPieces implements OpenReading {
   readonly #bodies: OpenBodies
   #fault: Error | undefined
   #hasEnded = false
+  #readBytes = 0
   #wake: () => void = () => undefined
   readonly #onReadable = () => this.#wake()
 
@@ -32,7 +33,10 @@ export class BodyPieces implements OpenReading {
     for (;;) {
       this.requireAlive()
       const piece = this.#body.stream.read() as Buffer | null
-      if (piece !== null) return piece
+      if (piece !== null) {
+        this.#readBytes += piece.length
+        return piece
+      }
       if (this.#hasEnded) return undefined
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#wake = resolve
@@ -47,9 +51,13 @@ export class BodyPieces implements OpenReading {
     if (this.#fault !== undefined) throw this.#fault
   }
 
-  /** Says how many bytes are held of what was read. Throws `ingest_overloaded` where that is too much. */
+  /**
+   * Says how many bytes are held of what was read; what is kept to decompress the rest counts too. Throws
+   * `ingest_overloaded` where that is too much.
+   */
   hold(bytes: number): void {
-    if (!this.#bodies.hold(this, bytes)) throw bodiesOverloaded()
+    const keptBytes = Math.min(this.#readBytes, this.#body.windowBytes())
+    if (!this.#bodies.hold(this, bytes + keptBytes)) throw bodiesOverloaded()
   }
 
   expire(timeoutSeconds: number): void {
@@ -62,9 +70,14 @@ export class BodyPieces implements OpenReading {
     this.#wake()
   }
 
+  /** Nothing is held any more. */
+  close(): void {
+    this.#bodies.close(this)
+  }
+
   /** Leaves the rest unread, for whoever drops it. */
   stop(): void {
-    this.#bodies.close(this)
+    this.close()
     this.#body.stream.off('readable', this.#onReadable)
     stopReading(this.#body)
   }

@@ -29,12 +29,14 @@ export interface OpenBody {
   readonly stream: Readable
   /** Once the stream has ended: whether that was all that came, and nothing was left out. */
   readonly isWhole: () => boolean
+  /** Of what was read, how much is kept to decompress the rest. */
+  readonly windowBytes: () => number
 }
 
 /** Opens the body of a request for whoever reads it. A body that is not what its coding says is an error of the stream. */
 export function openBody(request: IncomingMessage): OpenBody {
   const open = openerOf(codingOf(request))
-  return open === undefined ? { source: request, stream: request, isWhole: isAlwaysWhole } : open(request)
+  return open === undefined ? openPlain(request) : open(request)
 }
 
 /** Stops reading a body, but leaves the request as it is. */
@@ -62,8 +64,17 @@ function corruption(cause: string): AppError {
   return new AppError('bad_request', `the body is not what its content-encoding says: ${cause}`)
 }
 
-function isAlwaysWhole(): boolean {
+function openPlain(request: IncomingMessage): OpenBody {
+  return { source: request, stream: request, isWhole, windowBytes: noWindow }
+}
+
+function isWhole(): boolean {
   return true
+}
+
+// Of gzip it is 32 KiB, which is no more than a connection takes.
+function noWindow(): number {
+  return 0
 }
 
 type Decompressor = ReturnType<typeof createGunzip | typeof createZstdDecompress>
@@ -91,8 +102,8 @@ function openZstd(request: IncomingMessage): OpenBody {
   const frames = new ZstdFrames()
   request.on('data', (piece: Buffer) => frames.push(piece))
   const params = { [constants.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG }
-  const { isWhole, ...body } = openThrough(request, createZstdDecompress({ params }))
-  return { ...body, isWhole: () => frames.isWhole && isWhole() }
+  const body = openThrough(request, createZstdDecompress({ params }))
+  return { ...body, isWhole: () => frames.isWhole && body.isWhole(), windowBytes: () => frames.windowBytes }
 }
 
 function openThrough(request: IncomingMessage, decompressor: Decompressor): OpenBody {
@@ -105,5 +116,5 @@ function openThrough(request: IncomingMessage, decompressor: Decompressor): Open
   decompressor.on('error', () => undefined)
   // Not `pipeline`: that would close the connection of a corrupt body before it is answered.
   const stream = request.pipe(decompressor)
-  return { source: request, stream, isWhole: () => decompressor.bytesWritten === receivedBytes }
+  return { source: request, stream, isWhole: () => decompressor.bytesWritten === receivedBytes, windowBytes: noWindow }
 }

@@ -9,12 +9,13 @@ const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const
 const RUN_LENGTH_BLOCK = 1
 
-type Part = 'magic' | 'skippable_size' | 'descriptor' | 'block_header'
+type Part = 'magic' | 'skippable_size' | 'descriptor' | 'window' | 'block_header'
 
 const BYTES: Readonly<Record<Part, number>> = {
   magic: MAGIC_BYTES,
   skippable_size: 4,
   descriptor: DESCRIPTOR_BYTES,
+  window: 1,
   block_header: BLOCK_HEADER_BYTES,
 }
 
@@ -29,10 +30,18 @@ export class ZstdFrames {
   #valueBytes = 0
   #skipBytes = 0
   #hasChecksum = false
+  #windowBytes = 0
+  /** Of the frame's header, what follows its descriptor and window. */
+  #headerBytes = 0
 
   /** Whether all that was pushed is whole frames. What is none has been refused by the decompressor. */
   get isWhole(): boolean {
     return this.#part === 'magic' && this.#valueBytes === 0 && this.#skipBytes === 0
+  }
+
+  /** How much of what the latest frame says a decompressor keeps; without end where that is all of it. */
+  get windowBytes(): number {
+    return this.#windowBytes
   }
 
   push(piece: Uint8Array): void {
@@ -58,11 +67,22 @@ export class ZstdFrames {
     else if (part === 'skippable_size') {
       this.#skipBytes = value
       this.#part = 'magic'
-    } else if (part === 'descriptor') {
-      this.#skipBytes = headerBytesAfter(value)
-      this.#hasChecksum = (value & 4) !== 0
+    } else if (part === 'descriptor') this.#endDescriptor(value)
+    else if (part === 'window') {
+      this.#windowBytes = windowBytesOf(value)
+      this.#skipBytes = this.#headerBytes
       this.#part = 'block_header'
     } else this.#endBlockHeader(value)
+  }
+
+  #endDescriptor(value: number): void {
+    const isSingleSegment = (value & 32) !== 0
+    this.#hasChecksum = (value & 4) !== 0
+    this.#headerBytes = headerBytesAfter(value, isSingleSegment)
+    this.#part = isSingleSegment ? 'block_header' : 'window'
+    if (!isSingleSegment) return
+    this.#windowBytes = Number.POSITIVE_INFINITY
+    this.#skipBytes = this.#headerBytes
   }
 
   // What is no frame at all leaves nothing whole.
@@ -82,11 +102,15 @@ export class ZstdFrames {
   }
 }
 
-/** How long the rest of a frame's header is, by its descriptor. */
-function headerBytesAfter(descriptor: number): number {
-  const isSingleSegment = (descriptor & 32) !== 0
-  const sizeFlag = descriptor >> 6
+/** How long the rest of a frame's header is, by its descriptor, without the byte of its window. */
+function headerBytesAfter(descriptor: number, isSingleSegment: boolean): number {
   const dictionaryBytes = DICTIONARY_ID_BYTES[(descriptor & 3) as 0 | 1 | 2 | 3]
-  const sizeBytes = CONTENT_SIZE_BYTES[sizeFlag as 0 | 1 | 2 | 3]
-  return dictionaryBytes + (isSingleSegment ? Math.max(sizeBytes, 1) : sizeBytes + 1)
+  const sizeBytes = CONTENT_SIZE_BYTES[(descriptor >> 6) as 0 | 1 | 2 | 3]
+  return dictionaryBytes + (isSingleSegment ? Math.max(sizeBytes, 1) : sizeBytes)
+}
+
+// Section 3.1.1.1.2: a power of two, and eighths of it.
+function windowBytesOf(value: number): number {
+  const base = 2 ** (10 + (value >> 3))
+  return base + (base / 8) * (value & 7)
 }

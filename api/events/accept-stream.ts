@@ -49,7 +49,7 @@ export async function acceptStream(
       pieces.hold(splitter.heldBytes)
     }
     await intake.take(splitter.end())
-    pieces.hold(0)
+    pieces.close()
     await intake.settle()
     return { progress: intake.progress }
   } catch (failure) {

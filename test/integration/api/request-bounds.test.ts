@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { gzipSync } from 'node:zlib'
+import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ApiClient, startApi, type TestApi } from '../../support/api.ts'
 
@@ -22,14 +22,15 @@ function startBefore(environment: NodeJS.ProcessEnv): void {
 
 const EVENT = { transaction_id: 't', external_customer_id: 'acme', code: 'llm' }
 
-/** Begins a request whose body goes on after what is sent. */
-function begin(path: string, headers: string, body: Buffer | string): Socket {
+/** Begins a request whose body goes on after what is sent, unless it is all. */
+function begin(path: string, headers: string, body: Buffer | string, isAll = false): Socket {
   const socket = connect(Number(new URL(api.url).port), '127.0.0.1')
   sockets.push(socket)
   const authorization = `Authorization: Bearer ${client.apiKey}\r\n`
   const more = `${authorization}${headers}\r\nTransfer-Encoding: chunked\r\n\r\n`
   socket.write(`POST /v1${path} HTTP/1.1\r\nHost: x\r\n${more}`)
   if (body.length > 0) writeChunk(socket, body)
+  if (isAll) socket.write('0\r\n\r\n')
   return socket
 }
 
@@ -116,6 +117,20 @@ describe('while large bodies fill the memory', () => {
     filling.destroy()
     await pause(50)
     expect((await client.post('/customers', new Uint8Array(LARGE), coded)).status).toBe(422)
+  })
+
+  test('so is a compressed stream whose window has no room, and one alone goes on', async () => {
+    const lines = Array.from(
+      { length: 20_000 },
+      (_, index) => `${JSON.stringify({ ...EVENT, transaction_id: `w${index}` })}\n`,
+    )
+    const params = { [constants.ZSTD_c_contentSizeFlag]: 0, [constants.ZSTD_c_windowLog]: 20 }
+    const body = zstdCompressSync(lines.join(''), { params })
+    const stream = () => answerOf(begin('/events/batch', `${LINES_TYPE}\r\nContent-Encoding: zstd`, body, true))
+    expect(await stream()).toMatchObject({ status: 202, body: { accepted: 20_000 } })
+    const filling = await fill()
+    expect(await stream()).toMatchObject({ status: 429, body: { code: 'ingest_overloaded' } })
+    filling.destroy()
   })
 
   test('a stream with a long line is refused with what is durable', async () => {

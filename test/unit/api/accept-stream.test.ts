@@ -11,7 +11,7 @@ import { AppError } from '../../../shared/errors.ts'
 const bodies = new OpenBodies({ maxHeldBytes: 1024 * 1024, timeoutSeconds: 60 })
 
 function piecesOf(stream: Readable): BodyPieces {
-  return new BodyPieces({ source: stream, stream, isWhole: () => true }, bodies)
+  return new BodyPieces({ source: stream, stream, isWhole: () => true, windowBytes: () => 0 }, bodies)
 }
 
 /** A place to send events to that answers as the test says; the gate is open unless the test closes it. */

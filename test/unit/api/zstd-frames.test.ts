@@ -34,3 +34,16 @@ test.each(FRAMES)('a frame of %s is whole at its end and nowhere before', (_name
 test.each(['x', '\n', '\0\0\0\0', 'plain text'])('behind a frame %j is none', (more) => {
   expect(isWhole(Buffer.concat([zstdCompressSync('a'), Buffer.from(more)]))).toBe(false)
 })
+
+test.each([17, 21, 23])('a frame with a window of 2^%i bytes says so', (windowLog) => {
+  const params = { [constants.ZSTD_c_windowLog]: windowLog, [constants.ZSTD_c_contentSizeFlag]: 0 }
+  const frames = new ZstdFrames()
+  frames.push(zstdCompressSync(Buffer.concat(Array.from({ length: 200 }, () => LINES)), { params }))
+  expect(frames.windowBytes).toBe(2 ** windowLog)
+})
+
+test('one that is kept as a whole has a window without end', () => {
+  const frames = new ZstdFrames()
+  frames.push(zstdCompressSync('{"a":1}'))
+  expect(frames.windowBytes).toBe(Number.POSITIVE_INFINITY)
+})
