@@ -7,11 +7,13 @@ import type { WebhookSettings } from '../shared/webhooks/webhook-settings.ts'
 import type { IngestBuffer } from './events/ingest-buffer.ts'
 import type { IngestGate } from './events/ingest-gate.ts'
 import type { OrganizationClock } from './events/organization-clock.ts'
+import type { OpenBodies } from './open-bodies.ts'
 
 /** What every route may use; made once at the start. */
 export interface ApiContext {
   readonly connection: Connection
   readonly producer: Producer
+  readonly bodies: OpenBodies
   readonly ingestBuffer: IngestBuffer
   readonly ingestGate: IngestGate
   readonly organizationClock: OrganizationClock

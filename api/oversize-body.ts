@@ -4,7 +4,7 @@ import type { Issue } from '../shared/errors.ts'
 const MAX_DEPTH = 64
 /** How many fields one object of a body may have. */
 export const MAX_FIELDS = 10_000
-/** How many fields all objects of a body may have, and how many items all its lists. */
+/** How many fields all objects of a body may have, how many items all its lists, and how many of both there may be. */
 const MAX_IN_ALL = 500_000
 const MAX_NUMBER_LENGTH = 100_000
 
@@ -25,7 +25,7 @@ interface Level {
 export function findOversize(body: Uint8Array, loc: Issue['loc'] = ['body']): Issue | undefined {
   const levels: Level[] = [{ isObject: false, count: 0, stringAt: 0 }]
   let depth = 0
-  let [fields, items] = [0, 0]
+  let [fields, items, opened] = [0, 0, 0]
   let tokenAt = 0
   const refuse = (msg: string, type: string, below = depth): Issue => ({
     loc: [...loc, ...levels.slice(1, below + 1).map((level) => placeIn(level, body))],
@@ -49,6 +49,9 @@ export function findOversize(body: Uint8Array, loc: Issue['loc'] = ['body']): Is
         if (items > MAX_IN_ALL) return refuse(`must have at most ${MAX_IN_ALL} list items in all`, 'too_long', 0)
       }
     } else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
+      opened += 1
+      // One that is nested without a comma is no item, but takes as much memory.
+      if (opened > MAX_IN_ALL) return refuse(`must have at most ${MAX_IN_ALL} lists and objects in all`, 'too_long', 0)
       if (depth === MAX_DEPTH) return refuse(`must not be nested deeper than ${MAX_DEPTH} levels`, 'too_deep')
       depth += 1
       openLevel(levels, depth, byte === OPEN_OBJECT)

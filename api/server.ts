@@ -4,7 +4,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { agentStoreRoutes } from './agent-store/routes.ts'
 import { Authenticator } from './auth.ts'
 import { registerJsonBody } from './body.ts'
-import { registerDecompression } from './compressed-body.ts'
+import { registerContentCodings } from './compressed-body.ts'
 import type { ApiContext, Routes } from './context.ts'
 import { answerFrameworkError, registerErrors } from './errors.ts'
 import { registerRequestLog } from './log.ts'
@@ -38,6 +38,7 @@ import { unprocessedEventRoutes } from './routes/unprocessed-events.ts'
 import { usageRoutes } from './routes/usage.ts'
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts'
 import { webhookMessageRoutes } from './routes/webhook-messages.ts'
+import { answerParserError, refuseExpectations } from './unread-requests.ts'
 import { refuseUnknownQueries, validatorCompiler } from './validation.ts'
 
 const ROUTES: readonly Routes[] = [
@@ -80,6 +81,7 @@ export async function createServer(context: ApiContext, logger: FastifyBaseLogge
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
     requestIdHeader: false,
     frameworkErrors: answerFrameworkError,
+    clientErrorHandler: answerParserError,
     genReqId: () => randomUUID(),
     // Idle connections are closed at once when the server stops, busy ones when they have their answer.
     forceCloseConnections: 'idle',
@@ -91,8 +93,9 @@ export async function createServer(context: ApiContext, logger: FastifyBaseLogge
   server.decorateRequest('keyCustomerId', null)
   server.decorateRequest('apiKeyId', '')
   registerErrors(server)
-  registerJsonBody(server)
-  registerDecompression(server)
+  refuseExpectations(server)
+  registerJsonBody(server, context.bodies)
+  registerContentCodings(server)
   registerRequestLog(server)
   await registerOpenApi(server)
   await server.register(healthRoutes, { context })

@@ -12,6 +12,7 @@ import { ingestBounds } from './events/ingest-bounds.ts'
 import { IngestBuffer } from './events/ingest-buffer.ts'
 import { IngestGate } from './events/ingest-gate.ts'
 import { OrganizationClock } from './events/organization-clock.ts'
+import { OpenBodies } from './open-bodies.ts'
 import { createServer } from './server.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -49,6 +50,10 @@ function createContext(config: Config, pool: DatabasePool, producer: Producer): 
   return {
     connection,
     producer,
+    bodies: new OpenBodies({
+      maxHeldBytes: config.requestMaxHeldMb * MEBIBYTE,
+      timeoutSeconds: config.requestTimeoutSeconds,
+    }),
     ingestBuffer: new IngestBuffer(
       (payload) => producer.enqueue('aggregate-usage', payload, usageJobId(payload.count)),
       {
@@ -74,6 +79,7 @@ interface Parts {
 // In the order of dependence: who still waits for an answer first, what the answers need last.
 async function stopAll({ server, context, backend, pool }: Parts): Promise<void> {
   await server.close()
+  context.bodies.stop()
   await context.ingestBuffer.drain()
   await context.producer.close()
   await backend.close()

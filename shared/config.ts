@@ -24,6 +24,10 @@ export interface Config {
   readonly ingestMaxQueuedEvents: number
   /** Mebibytes of events that a web process holds until the queue has confirmed them. */
   readonly ingestMaxHeldMb: number
+  /** Mebibytes of request bodies that a web process holds until they are whole. */
+  readonly requestMaxHeldMb: number
+  /** How long a web process waits for the rest of a body, or for more of a stream. */
+  readonly requestTimeoutSeconds: number
   /** Where the data of Postgres is, when that is a folder of this machine. */
   readonly databaseFolder: string | undefined
   /** With less free space than this many mebibytes there, no more events are taken in. */
@@ -54,6 +58,8 @@ export function readConfig(environment: Environment): Config {
       most: 1_000_000_000,
     }),
     ingestMaxHeldMb: integer(environment, 'INGEST_MAX_HELD_MB', { fallback: 64, least: 1, most: 4096 }),
+    requestMaxHeldMb: integer(environment, 'REQUEST_MAX_HELD_MB', { fallback: 128, least: 1, most: 4096 }),
+    requestTimeoutSeconds: integer(environment, 'REQUEST_TIMEOUT_SECONDS', { fallback: 60, least: 1, most: 3600 }),
     databaseFolder: environment['DATABASE_FOLDER'] || undefined,
     databaseMinFreeMb: integer(environment, 'DATABASE_MIN_FREE_MB', { fallback: 512, least: 0, most: 1_000_000_000 }),
     databaseMaxMb: integer(environment, 'DATABASE_MAX_MB', { fallback: 0, least: 0, most: 1_000_000_000 }) || undefined,

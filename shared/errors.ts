@@ -5,13 +5,17 @@
 export const ERRORS = {
   validation_error: { status: 422, retryable: false },
   bad_request: { status: 400, retryable: false },
+  malformed_request: { status: 400, retryable: true },
   unauthorized: { status: 401, retryable: false },
   forbidden: { status: 403, retryable: false },
   api_key_not_found: { status: 404, retryable: false },
   api_key_in_use: { status: 409, retryable: false },
   not_found: { status: 404, retryable: false },
   method_not_allowed: { status: 405, retryable: false },
+  request_timeout: { status: 408, retryable: true },
   payload_too_large: { status: 413, retryable: false },
+  headers_too_large: { status: 431, retryable: false },
+  expectation_failed: { status: 417, retryable: false },
   unsupported_media_type: { status: 415, retryable: false },
   billable_metric_exists: { status: 409, retryable: false },
   billable_metric_not_found: { status: 404, retryable: false },
@@ -53,6 +57,7 @@ export const ERRORS = {
   organization_is_live: { status: 409, retryable: false },
   too_many_requests: { status: 429, retryable: true },
   ingest_overloaded: { status: 429, retryable: true },
+  server_overloaded: { status: 503, retryable: true },
   queue_unavailable: { status: 503, retryable: true },
   database_unavailable: { status: 503, retryable: true },
   internal_error: { status: 500, retryable: true },
@@ -93,9 +98,17 @@ export class AppError extends Error {
 /** The most faults that one answer names, so that a hostile request gets no answer longer than itself. */
 export const MAX_ISSUES = 50
 
+// As long as the longest name that anything may have.
+const MAX_PART_LENGTH = 255
+
+/** The issue with the names in its path cut: an unknown field may have one as long as the request. */
+export function shortIssue({ loc, ...issue }: Issue): Issue {
+  return { loc: loc.map((part) => (typeof part === 'string' ? part.slice(0, MAX_PART_LENGTH) : part)), ...issue }
+}
+
 /** The refusal of an input, one issue per fault up to `MAX_ISSUES`. */
 export function validationError(issues: readonly Issue[]): AppError {
-  const named = issues.slice(0, MAX_ISSUES)
+  const named = issues.slice(0, MAX_ISSUES).map(shortIssue)
   const message = named.map((issue) => `${issue.loc.join('.')}: ${issue.msg}`).join('; ')
   return new AppError('validation_error', message, named)
 }

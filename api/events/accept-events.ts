@@ -1,6 +1,5 @@
 import { eventRecords } from '../../db/usage/record-writer.ts'
-import type { Issue } from '../../shared/errors.ts'
-import { validationError } from '../../shared/errors.ts'
+import { type Issue, MAX_ISSUES, shortIssue, validationError } from '../../shared/errors.ts'
 import { isJsonObject } from '../../shared/json/exact-json.ts'
 import type { ParsedEvent, UsageEvent } from '../../shared/metering/usage-event.ts'
 import type { ApiContext } from '../context.ts'
@@ -24,7 +23,7 @@ interface BatchOutcome {
   readonly accepted: number
   readonly rejected: number
   readonly results: EventResult[]
-  /** Every issue of every rejected event. */
+  /** The first issues of the rejected events, up to `MAX_ISSUES`. */
   readonly issues: Issue[]
 }
 
@@ -134,10 +133,12 @@ export function listFault(events: unknown): EnvelopeFault | undefined {
   return { msg: `must have at most ${MAX_BATCH_EVENTS} events`, type: 'too_long' }
 }
 
-/** The id of an event that was refused, as far as it can be read. */
+const MAX_ID_LENGTH = 255
+
+/** The id of an event that was refused, as far as it can be read, or is as long as one may be. */
 export function readableId(value: unknown, idField: string): string | null {
   const id = isJsonObject(value) ? value[idField] : undefined
-  return typeof id === 'string' ? id : null
+  return typeof id === 'string' ? id.slice(0, MAX_ID_LENGTH) : null
 }
 
 function parseBatch(
@@ -155,8 +156,8 @@ function parseBatch(
       events.push(parsed.event)
       return { transaction_id: parsed.event.transactionId, status: 'accepted' }
     }
-    const errors = parsed.issues.map((issue) => ({ ...issue, loc: [...loc, index, ...issue.loc] }))
-    issues.push(...errors)
+    const errors = parsed.issues.map((issue) => shortIssue({ ...issue, loc: [...loc, index, ...issue.loc] }))
+    issues.push(...errors.slice(0, MAX_ISSUES - issues.length))
     return { transaction_id: readableId(value, idField), status: 'rejected', errors }
   })
   return { accepted: events.length, rejected: values.length - events.length, results, issues, events }

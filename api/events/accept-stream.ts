@@ -1,20 +1,16 @@
-import { isUtf8 } from 'node:buffer'
-import type { Readable } from 'node:stream'
-import { setTimeout as pause } from 'node:timers/promises'
-import { RecordWriter } from '../../db/usage/record-writer.ts'
-import { AppError, type Issue } from '../../shared/errors.ts'
-import { parseExactJson } from '../../shared/json/exact-json.ts'
-import { parseUsageEvent, type UsageEvent } from '../../shared/metering/usage-event.ts'
-import { findOversize } from '../oversize-body.ts'
-import { addEvents, type EventContext, readableId } from './accept-events.ts'
-import type { EventGroup } from './ingest-buffer.ts'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
+import { AppError, validationError } from '../../shared/errors.ts'
+import type { BodyPieces } from '../body-pieces.ts'
+import { addEvents, type EventContext } from './accept-events.ts'
 import { type Line, LineSplitter } from './line-splitter.ts'
 import type { Receipt } from './organization-clock.ts'
-import { writePlainEvent } from './plain-events.ts'
+import { type Rejection, RejectionNames } from './rejections.ts'
+import { failureOfStream } from './stream-failure.ts'
+import { readSection, type Section } from './stream-section.ts'
 
 const MAX_LINE_BYTES = 1024 * 1024
-/** The most rejected lines that an answer names. */
-const MAX_REJECTIONS = 100
+/** A stream of which more lines are rejected is no stream of events, and is not read to its end. */
+const MAX_REJECTED = 100_000
 // Read and not durable yet; with more, nothing is read from the socket.
 const MAX_UNSETTLED_EVENTS = 10_000
 const MAX_UNSETTLED_BYTES = 4 * 1024 * 1024
@@ -23,13 +19,6 @@ const MAX_UNSETTLED_SECTIONS = 1_000
 // While the gate is closed the stream stands still, which slows its sender; after this long it is told to come back.
 const PATIENCE_MS = 15_000
 const GATE_LOOK_MS = 200
-
-export interface Rejection {
-  /** Counted from 1, blank lines included. */
-  readonly line: number
-  readonly transaction_id: string | null
-  readonly errors: Issue[]
-}
 
 /** What became of the lines up to and with `durable_lines`. */
 export interface StreamProgress {
@@ -41,44 +30,38 @@ export interface StreamProgress {
   durable_lines: number
 }
 
-/** What was refused of some lines. */
-interface Rejected {
-  readonly rejections: Rejection[]
-  rejected: number
-}
-
-/** Lines that were read together. */
-interface Section extends Rejected {
-  readonly lines: number
-  readonly bytes: number
-  readonly accepted: EventGroup
-}
-
 /**
  * Takes in a stream of events, one JSON text a line, in constant memory: lines go to the queue as they come, and no
- * more are read while too many are on their way. Resolves when the stream has ended or failed; a failure leaves a
- * prefix of it durable, and sending the whole again is always right.
+ * more are read while too many are on their way. Resolves when the stream has ended or failed, soon after its sender has
+ * gone; a failure leaves a prefix of it durable, and sending the whole again is always right.
  */
 export async function acceptStream(
   context: EventContext,
   organizationId: number,
-  stream: Readable,
+  pieces: BodyPieces,
   patienceMs: number = PATIENCE_MS,
 ): Promise<{ readonly progress: StreamProgress; readonly failure?: unknown }> {
-  const intake = new StreamIntake(context, organizationId, patienceMs)
+  const intake = new StreamIntake(context, organizationId, { patienceMs, requireAlive: () => pieces.requireAlive() })
   const splitter = new LineSplitter(MAX_LINE_BYTES)
   try {
-    // The request must outlive a failure, or else it could not be answered.
-    for await (const piece of stream.iterator({ destroyOnReturn: false })) {
-      await intake.take(splitter.push(piece as Buffer))
+    for (let piece = await pieces.next(); piece !== undefined; piece = await pieces.next()) {
+      await intake.take(splitter.push(piece))
+      pieces.hold(splitter.heldBytes)
     }
     await intake.take(splitter.end())
+    pieces.close()
     await intake.settle()
     return { progress: intake.progress }
   } catch (failure) {
     await intake.settleQuietly()
-    return { progress: intake.progress, failure }
+    return { progress: intake.progress, failure: failureOfStream(failure) }
   }
+}
+
+interface IntakeOptions {
+  readonly patienceMs: number
+  /** Throws once nobody waits for the answer any more. */
+  readonly requireAlive: () => void
 }
 
 class StreamIntake {
@@ -87,25 +70,45 @@ class StreamIntake {
   readonly #organizationId: number
   readonly #unsettled: { readonly section: Section; readonly durable: Promise<void> }[] = []
   readonly #patienceMs: number
+  readonly #requireAlive: () => void
+  readonly #names = new RejectionNames()
   #linesRead = 0
+  #rejectedRead = 0
 
-  constructor(context: EventContext, organizationId: number, patienceMs: number) {
+  constructor(context: EventContext, organizationId: number, { patienceMs, requireAlive }: IntakeOptions) {
     this.#context = context
     this.#organizationId = organizationId
     this.#patienceMs = patienceMs
+    this.#requireAlive = requireAlive
   }
 
   /** Reads the lines and sends their events; waits as long as too much is on its way. */
   async take(lines: readonly Line[]): Promise<void> {
-    if (lines.length === 0) return
+    for (let from = 0; from < lines.length; ) {
+      if (from > 0) await nextTurn()
+      this.#requireAlive()
+      from += await this.#takeSection(lines, from)
+    }
+  }
+
+  /** Takes lines from the one given on, as many as one turn of the event loop bears; answers how many. */
+  async #takeSection(lines: readonly Line[], from: number): Promise<number> {
     const receipt = await this.#context.organizationClock.receivedAt(this.#organizationId)
-    const section = readSection(lines, this.#linesRead, receipt)
-    this.#linesRead += lines.length
+    const section = readSection(lines, {
+      from,
+      linesBefore: this.#linesRead,
+      receivedAtMicros: receipt.micros,
+      names: this.#names,
+    })
+    this.#linesRead += section.lines
     const { durable } = await this.#send(section, receipt)
     // It is awaited in its turn; until then a refusal is nobody's surprise.
     durable.catch(() => undefined)
     this.#unsettled.push({ section, durable })
+    this.#rejectedRead += section.rejected
+    if (this.#rejectedRead > MAX_REJECTED) throw tooManyRejected(this.#linesRead)
     while (this.#isFull()) await this.#settleFirst()
+    return section.lines
   }
 
   async settle(): Promise<void> {
@@ -127,6 +130,7 @@ class StreamIntake {
       } catch (error) {
         if (!isOverload(error) || performance.now() > deadlineMs) throw error
         await pause(GATE_LOOK_MS)
+        this.#requireAlive()
       }
     }
   }
@@ -148,59 +152,13 @@ class StreamIntake {
     this.progress.accepted += section.accepted.count
     this.progress.rejected += section.rejected
     this.progress.durable_lines += section.lines
-    this.progress.rejections.push(...section.rejections.slice(0, MAX_REJECTIONS - this.progress.rejections.length))
+    this.progress.rejections.push(...section.rejections)
   }
 }
 
-function readSection(lines: readonly Line[], linesBefore: number, { micros }: Receipt): Section {
-  const bytes = lines.reduce((sum, line) => sum + line.length, 0)
-  const records = new RecordWriter(bytes)
-  const rejected: Rejected = { rejections: [], rejected: 0 }
-  for (const [index, line] of lines.entries()) {
-    if (line !== 'too_long' && writePlainEvent(line, micros, records)) continue
-    const event = parseEvent(line, linesBefore + index + 1, { receivedAtMicros: micros, rejected })
-    if (event !== undefined) records.write(event)
-  }
-  const { count } = records
-  return { lines: lines.length, bytes, accepted: { records: records.take(), count }, ...rejected }
-}
-
-function parseEvent(
-  line: Line,
-  number: number,
-  { receivedAtMicros, rejected }: { readonly receivedAtMicros: number; readonly rejected: Rejected },
-): UsageEvent | undefined {
-  const read = parseLine(line, ['body', number])
-  if (read === undefined) return undefined
-  const parsed =
-    'fault' in read
-      ? { issues: [read.fault] }
-      : parseUsageEvent(read.value, { loc: ['body', number], receivedAtMicros })
-  if ('event' in parsed) return parsed.event
-  rejected.rejected += 1
-  if (rejected.rejections.length >= MAX_REJECTIONS) return undefined
-  const id = 'value' in read ? readableId(read.value, 'transaction_id') : null
-  rejected.rejections.push({ line: number, transaction_id: id, errors: [...parsed.issues] })
-  return undefined
-}
-
-type ReadLine = { readonly value: unknown } | { readonly fault: Issue }
-
-// A blank line is none: many producers end with one, and some send them to keep the connection alive.
-function parseLine(line: Line, loc: Issue['loc']): ReadLine | undefined {
-  if (line === 'too_long') return { fault: { loc, msg: 'the line is longer than 1 MiB', type: 'line_too_long' } }
-  if (!isUtf8(line)) return { fault: { loc, msg: 'the line is not UTF-8', type: 'json_invalid' } }
-  const oversize = findOversize(line, loc)
-  if (oversize !== undefined) return { fault: oversize }
-  const text = line.toString()
-  try {
-    return { value: parseExactJson(text) }
-  } catch (error) {
-    if (text.trim() === '') return undefined
-    return {
-      fault: { loc, msg: error instanceof SyntaxError ? error.message : 'cannot be read', type: 'json_invalid' },
-    }
-  }
+function tooManyRejected(line: number): AppError {
+  const msg = `more than ${MAX_REJECTED} lines were rejected, so no more are read`
+  return validationError([{ loc: ['body', line], msg, type: 'too_many_rejected' }])
 }
 
 function isOverload(error: unknown): boolean {

@@ -1,8 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import { type Issue, validationError } from '../../shared/errors.ts'
 import { decimalText, isJsonObject } from '../../shared/json/exact-json.ts'
 import { MAX_EVENT_ISSUES, type ParsedEvent, parseUsageEvent } from '../../shared/metering/usage-event.ts'
 import { type EventFormat, listFault } from './accept-events.ts'
+import { readAttributes, type SentHeaders } from './cloud-event-headers.ts'
 
 type Loc = readonly (string | number)[]
 
@@ -22,22 +22,18 @@ export function parseCloudEvent(
   return { issues: 'issues' in parsed ? [...parsed.issues, issue] : [issue] }
 }
 
-/** Whether a request carries a CloudEvent in its headers, with the body as its data. */
-export function isBinaryCloudEvent(headers: IncomingHttpHeaders): boolean {
-  return headers['ce-specversion'] !== undefined || headers['ce-id'] !== undefined
-}
-
 /** Reads a CloudEvent 1.0 whose attributes are headers. Faults name the header. */
 export function parseBinaryCloudEvent(
-  { headers, body }: { headers: IncomingHttpHeaders; body: unknown },
+  { headers, body }: { headers: SentHeaders; body: unknown },
   receivedAtMicros: number,
 ): ParsedEvent {
-  const attributes = Object.fromEntries(
-    Object.entries(headers)
-      .filter(([name]) => name.startsWith('ce-'))
-      .map(([name, value]) => [name.slice(3), percentDecoded(String(value))]),
-  )
   const locOf = (name: string): Loc => (name === 'data' ? ['body'] : ['header', `ce-${name}`])
+  const read = readAttributes(headers)
+  const issues = read.flatMap(([name, attribute]) =>
+    'fault' in attribute ? [{ loc: locOf(name), ...attribute.fault }] : [],
+  )
+  if (issues.length > 0) return { issues: issues.slice(0, MAX_EVENT_ISSUES) }
+  const attributes = Object.fromEntries(read.map(([name, attribute]) => [name, 'text' in attribute && attribute.text]))
   return parseAttributes({ attributes, data: body, receivedAtMicros, locOf })
 }
 
@@ -67,7 +63,7 @@ function parseAttributes({ attributes, data, receivedAtMicros, locOf }: Attribut
       source,
       external_customer_id: subject,
       code: type,
-      timestamp: time,
+      timestamp: isNumber(time) ? undefined : time,
       external_subscription_id: externalsubscriptionid,
       precise_total_amount_cents: precisetotalamountcents,
       producer_id: producerid,
@@ -76,7 +72,7 @@ function parseAttributes({ attributes, data, receivedAtMicros, locOf }: Attribut
     },
     { loc: [], receivedAtMicros },
   )
-  const named = 'issues' in parsed ? parsed.issues.map((issue) => inAttributes(issue, locOf)) : []
+  const named = 'issues' in parsed ? parsed.issues.map((issue) => inAttributes(issue, { data, extensions, locOf })) : []
   const faults = [
     ...contextFaults({ specversion, source, time, datacontenttype }),
     ...Object.entries(extensions).flatMap(([name, value]) => extensionFaults(name, value)),
@@ -97,9 +93,16 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
   properties: 'data',
 }
 
-function inAttributes({ loc, ...fault }: Issue, locOf: (attribute: string) => Loc): Issue {
-  const [field = ''] = loc
-  return { loc: locOf(ATTRIBUTES[field] ?? String(field)), ...fault }
+function inAttributes(
+  { loc, ...fault }: Issue,
+  { data, extensions, locOf }: Pick<Attributes, 'data' | 'locOf'> & { readonly extensions: object },
+): Issue {
+  const [field = '', ...path] = loc
+  const [name = ''] = path
+  // A property that is an extension attribute stands beside the data, unless the data has it too.
+  const isExtension = field === 'properties' && Object.hasOwn(extensions, name) && !Object.hasOwn(Object(data), name)
+  if (isExtension) return { loc: [...locOf(String(name)), ...path.slice(1)], ...fault }
+  return { loc: [...locOf(ATTRIBUTES[field] ?? String(field)), ...path], ...fault }
 }
 
 interface Fault {
@@ -116,13 +119,15 @@ function contextFaults({ specversion, source, time, datacontenttype }: Readonly<
   if (source === undefined) refuse('source', 'this field is required', 'missing')
   else if (source === '') refuse('source', 'must have 1 to 255 characters', 'string_length')
   // Seconds since 1970, which our own events may have, are no time here.
-  if (/^[\d.]+(?:e\d+)?$/i.test(decimalText(time) ?? '')) {
-    refuse('time', 'must be an RFC 3339 time', 'timestamp')
-  }
+  if (isNumber(time)) refuse('time', 'must be an RFC 3339 time', 'timestamp')
   if (datacontenttype !== undefined && !isJson(datacontenttype)) {
     refuse('datacontenttype', 'must be application/json', 'media_type')
   }
   return faults
+}
+
+function isNumber(time: unknown): boolean {
+  return /^-?[\d.]+(?:e[+-]?\d+)?$/i.test(decimalText(time) ?? '')
 }
 
 function extensionFaults(attribute: string, value: unknown): Fault[] {
@@ -148,12 +153,4 @@ function wholeNumber(value: unknown): unknown {
 
 function isJson(mediaType: unknown): boolean {
   return typeof mediaType === 'string' && /^(?:application|text)\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(mediaType)
-}
-
-function percentDecoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }

@@ -222,7 +222,7 @@ export class IngestBuffer {
 }
 
 function unavailable(cause?: unknown): AppError {
-  const error = new AppError('queue_unavailable', 'the queue cannot be reached, nothing was accepted; send it again')
+  const error = new AppError('queue_unavailable', 'the queue did not confirm; nothing is promised, send it again')
   if (cause !== undefined) error.cause = cause
   return error
 }

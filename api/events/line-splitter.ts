@@ -2,15 +2,22 @@
 export type Line = Buffer | 'too_long'
 
 const NEWLINE = 10
+const BYTE_ORDER_MARK = Buffer.from('\ufeff')
 
-/** Cuts the pieces of a stream into lines. Of a line that has not ended it holds at most the bound. */
+/** Cuts the pieces of a stream into lines, without the byte order mark that it may begin with. Of a line that has not ended it holds at most the bound. */
 export class LineSplitter {
   readonly #maxBytes: number
   #held: Buffer[] = []
   #heldBytes = 0
+  #isFirst = true
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
+  }
+
+  /** How much is held of a line that has not ended. */
+  get heldBytes(): number {
+    return this.#heldBytes > this.#maxBytes ? 0 : this.#heldBytes
   }
 
   /** The lines that end in this piece. */
@@ -18,16 +25,26 @@ export class LineSplitter {
     const lines: Line[] = []
     let start = 0
     for (let end = piece.indexOf(NEWLINE); end !== -1; end = piece.indexOf(NEWLINE, start)) {
-      lines.push(this.#close(piece.subarray(start, end)))
+      // Of a body of nothing but newlines each is a line.
+      lines.push(this.#close(end === start ? EMPTY : piece.subarray(start, end)))
       start = end + 1
     }
     if (start < piece.length) this.#hold(piece.subarray(start))
-    return lines
+    return this.#isFirst ? this.#withoutMark(lines) : lines
   }
 
   /** What is left when the stream has ended: the last line, unless it ended with the stream. */
   end(): Line[] {
-    return this.#heldBytes === 0 ? [] : [this.#close(EMPTY)]
+    const lines = this.#heldBytes === 0 ? [] : [this.#close(EMPTY)]
+    return this.#isFirst ? this.#withoutMark(lines) : lines
+  }
+
+  #withoutMark(lines: Line[]): Line[] {
+    const [first, ...others] = lines
+    if (first === undefined) return lines
+    this.#isFirst = false
+    const hasMark = first !== 'too_long' && first.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK)
+    return hasMark ? [first.subarray(BYTE_ORDER_MARK.length), ...others] : lines
   }
 
   #close(rest: Buffer): Line {

@@ -1,6 +1,8 @@
-import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { MAX_ISSUES } from '../../shared/errors.ts'
+import { BodyPieces } from '../body-pieces.ts'
+import { openBody } from '../compressed-body.ts'
 import type { ApiContext, Routes } from '../context.ts'
 import { answerFailure, toAppError } from '../errors.ts'
 import { acceptBatch } from '../events/accept-events.ts'
@@ -23,9 +25,8 @@ how many lines from its beginning are settled. Sending all of it again is always
 
 /** Usage comes in here in bulk. */
 export const eventBatchRoutes: Routes = async (server, { context }) => {
-  server.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], (_request, payload, done) =>
-    done(null, payload),
-  )
+  // The handler reads it, line by line.
+  server.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], (_request, _payload, done) => done(null))
   server.post(
     '/events/batch',
     {
@@ -67,11 +68,15 @@ async function answerBatch(context: ApiContext, request: FastifyRequest, reply: 
 }
 
 async function answerStream(context: ApiContext, request: FastifyRequest, reply: FastifyReply) {
-  const outcome = await acceptStream(context, request.organizationId, request.body as Readable)
+  const pieces = new BodyPieces(openBody(request.raw), context.bodies)
+  const outcome = await acceptStream(context, request.organizationId, pieces)
   const { progress } = outcome
-  if ('failure' in outcome) return answerFailure(toAppError(outcome.failure, request), reply, progress)
+  if ('failure' in outcome) {
+    pieces.stop()
+    return answerFailure(toAppError(outcome.failure, request), reply.header('connection', 'close'), progress)
+  }
   if (progress.accepted > 0) return reply.code(202).send(progress)
-  const issues = progress.rejections.flatMap((rejection) => rejection.errors)
+  const issues = progress.rejections.flatMap((rejection) => rejection.errors).slice(0, MAX_ISSUES)
   const none = { loc: ['body'], msg: 'must have at least 1 event', type: 'too_short' }
   return reply
     .code(422)

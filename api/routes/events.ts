@@ -2,7 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import { parseUsageEvent } from '../../shared/metering/usage-event.ts'
 import type { Routes } from '../context.ts'
 import { acceptEvent, acceptedEvent } from '../events/accept-events.ts'
-import { isBinaryCloudEvent, parseBinaryCloudEvent, parseCloudEvent } from '../events/cloud-events.ts'
+import { isBinaryCloudEvent } from '../events/cloud-event-headers.ts'
+import { parseBinaryCloudEvent, parseCloudEvent } from '../events/cloud-events.ts'
 import { INGEST_REFUSALS, ingestRoute, otherMediaType } from '../events/ingest-route.ts'
 import { type AcceptedEvent, readPlainEvent } from '../events/plain-events.ts'
 import { takeUnreadBody } from '../json-body.ts'
@@ -54,7 +55,8 @@ function readEvent(request: FastifyRequest, receivedAtMicros: number): AcceptedE
     throw otherMediaType('one event; send batches to /v1/events/batch')
   }
   if (isBinaryCloudEvent(headers)) {
-    return acceptedEvent(parseBinaryCloudEvent({ headers, body: body.parse() }, receivedAtMicros))
+    const sent = { headers: request.raw.headersDistinct, body: body.parse() }
+    return acceptedEvent(parseBinaryCloudEvent(sent, receivedAtMicros))
   }
   const plain = readPlainEvent(body.bytes, receivedAtMicros)
   return plain ?? acceptedEvent(parseUsageEvent(body.parse(), { loc: BODY, receivedAtMicros }))

@@ -96,10 +96,12 @@ const ALWAYS: readonly ErrorCode[] = [
   'bad_request',
   'unauthorized',
   'forbidden',
+  'request_timeout',
   'payload_too_large',
   'unsupported_media_type',
   'validation_error',
   'internal_error',
+  'server_overloaded',
 ]
 
 /** The failures of a route by status, for its `response`; what every route can answer is added. */
@@ -113,8 +115,8 @@ export function failures(...codes: readonly ErrorCode[]): { 401: ReturnType<type
 const RETRY_AFTER = { type: 'integer', description: 'Seconds to wait before the request is sent again.' }
 
 function failureSchema(codes: readonly ErrorCode[]): TSchema {
-  const isTooMany = codes.some((code) => ERRORS[code].status === 429)
-  return isTooMany ? { ...bodySchema(codes), headers: { 'retry-after': RETRY_AFTER } } : bodySchema(codes)
+  const saysWhen = codes.some((code) => ERRORS[code].status === 429 || code === 'server_overloaded')
+  return saysWhen ? { ...bodySchema(codes), headers: { 'retry-after': RETRY_AFTER } } : bodySchema(codes)
 }
 
 function bodySchema(codes: readonly ErrorCode[]): TSchema {

@@ -10,7 +10,7 @@ const PROGRESS = {
       transaction_id: Nullable(Type.String({ description: 'Null when the line has none that can be read.' })),
       errors: HTTPValidationError.properties.detail,
     }),
-    { description: 'The first 100 lines that were rejected.' },
+    { description: 'The first lines that were rejected: at most 100, and 64 KiB.' },
   ),
   durable_lines: Type.Integer({
     description:
@@ -23,11 +23,12 @@ export const EventStreamAnswer = Output('EventStreamAnswer', PROGRESS)
 export const EventStreamRefusal = Output(
   'EventStreamRefusal',
   { ...HTTPValidationError.properties, ...PROGRESS },
-  { description: 'The whole stream was read, and no line of it is acceptable.' },
+  { description: 'No line of the stream is acceptable, or so many were rejected that it was not read any further.' },
 )
 
 const STREAM_FAILURES = [
   'bad_request',
+  'request_timeout',
   'ingest_overloaded',
   'internal_error',
   'queue_unavailable',
@@ -40,7 +41,7 @@ const EventStreamFailure = Output(
   { description: 'The stream broke off here; the counts are those of its settled lines.' },
 )
 
-const STATUSES = ['400', '429', '500', '503']
+const STATUSES = ['400', '408', '429', '500', '503']
 
 /** The failures of a route, where a stream adds how far it came. */
 export function orStreamFailure<Failures extends Readonly<Record<string, TSchema>>>(failures: Failures): Failures {

@@ -8,8 +8,8 @@ const ISO_WITH_OFFSET =
 
 /**
  * Microseconds since the epoch of an ISO 8601 time with an offset, or of seconds since 1970 (a number or its text,
- * fractions allowed). Digits beyond microseconds are cut off. Undefined for anything else, for times that do not
- * exist and for times outside the years 2000 to 2099.
+ * fractions allowed). Digits beyond microseconds are cut off. A leap second counts as the last microsecond before it: the
+ * epoch has none. Undefined for anything else, for times that do not exist and for times outside the years 2000 to 2099.
  */
 export function parseTimestampMicros(value: unknown): number | undefined {
   const micros = typeof value === 'string' && value.includes('-') ? isoMicros(value) : secondsMicros(value)
@@ -25,13 +25,21 @@ function isoMicros(text: string): number | undefined {
   const match = ISO_WITH_OFFSET.exec(text)
   if (match === null) return undefined
   const [, date = '', time = '', fraction = '', offset = ''] = match
-  const seconds = `${date}T${time.length === 5 ? `${time}:00` : time}Z`
+  const isLeapSecond = time.endsWith(':60') && time.length > 5
+  const seconds = `${date}T${time.length === 5 ? `${time}:00` : time.replace(/:60$/, ':59')}Z`
   const millis = Date.parse(seconds)
   // Date.parse rolls 31 February over to March; a time that does not print back as it was written does not exist.
   if (Number.isNaN(millis) || new Date(millis).toISOString().slice(0, 19) !== seconds.slice(0, 19)) return undefined
   const offsetMinutes = minutesOfOffset(offset)
   if (offsetMinutes === undefined) return undefined
-  return (millis - offsetMinutes * 60_000) * 1000 + Number(fraction.slice(0, 6).padEnd(6, '0'))
+  const secondMicros = (millis - offsetMinutes * 60_000) * 1000
+  if (isLeapSecond) return endsMonth(secondMicros) ? secondMicros + 999_999 : undefined
+  return secondMicros + Number(fraction.slice(0, 6).padEnd(6, '0'))
+}
+
+// RFC 3339 knows leap seconds at the end of a month only, in UTC.
+function endsMonth(secondMicros: number): boolean {
+  return new Date(secondMicros / 1000 + 1_000).toISOString().endsWith('-01T00:00:00.000Z')
 }
 
 function minutesOfOffset(offset: string): number | undefined {

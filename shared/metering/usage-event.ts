@@ -58,8 +58,8 @@ export function parseUsageEvent(
 ): ParsedEvent {
   if (!isJsonObject(value)) return { issues: [{ loc, msg: 'an event is a JSON object', type: 'object_type' }] }
   const issues: Issue[] = []
-  const refuse = (field: string, msg: string, type: string): void => {
-    if (issues.length < MAX_EVENT_ISSUES) issues.push({ loc: [...loc, field], msg, type })
+  const refuse: Refuse = (field, msg, type, path = []) => {
+    if (issues.length < MAX_EVENT_ISSUES) issues.push({ loc: [...loc, field, ...path], msg, type })
   }
   // No list of the fields is made: of what reading an event leaves behind, such lists would be a quarter.
   for (const field in value) {
@@ -89,7 +89,8 @@ function isPlain(value: Record<string, unknown>): boolean {
   )
 }
 
-type Refuse = (field: string, msg: string, type: string) => void
+/** `path` is where the fault is within the field. */
+type Refuse = (field: string, msg: string, type: string, path?: readonly (string | number)[]) => void
 
 function readName(value: Record<string, unknown>, field: string, refuse: Refuse, least = 1): string {
   const name = value[field]
@@ -145,7 +146,7 @@ function readProperties(value: unknown, refuse: Refuse): Readonly<Record<string,
     return {}
   }
   const fault = findUnstorable(value, MAX_DEPTH)
-  if (fault !== undefined) refuse('properties', fault, 'properties_unstorable')
+  if (fault !== undefined) refuse('properties', fault.msg, 'properties_unstorable', fault.path)
   return value
 }
 
@@ -156,15 +157,25 @@ function isStorable(text: string): boolean {
   return !text.includes('\u0000') && text.isWellFormed()
 }
 
-function findUnstorable(value: unknown, depthLeft: number): string | undefined {
-  if (typeof value === 'string') return isStorable(value) ? undefined : UNSTORABLE
+interface PropertyFault {
+  readonly msg: string
+  readonly path: readonly (string | number)[]
+}
+
+function findUnstorable(value: unknown, depthLeft: number): PropertyFault | undefined {
+  if (typeof value === 'string') return isStorable(value) ? undefined : faultHere(UNSTORABLE)
   if (typeof value !== 'object' || value === null) return undefined
-  if (isRawNumber(value)) return isStorableNumber(value) ? undefined : 'holds a number that is too long'
-  if (depthLeft === 0) return `must not be nested deeper than ${MAX_DEPTH} levels`
+  if (isRawNumber(value)) return isStorableNumber(value) ? undefined : faultHere('holds a number that is too long')
+  if (depthLeft === 0) return faultHere(`must not be nested deeper than ${MAX_DEPTH} levels`)
   for (const key in value) {
-    if (!isStorable(key)) return UNSTORABLE
+    if (!isStorable(key)) return faultHere(UNSTORABLE)
     const fault = findUnstorable((value as Record<string, unknown>)[key], depthLeft - 1)
-    if (fault !== undefined) return fault
+    // The path is put together on the way back, because few events have a fault.
+    if (fault !== undefined) return { ...fault, path: [Array.isArray(value) ? Number(key) : key, ...fault.path] }
   }
   return undefined
+}
+
+function faultHere(msg: string): PropertyFault {
+  return { msg, path: [] }
 }

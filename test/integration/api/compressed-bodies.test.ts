@@ -1,3 +1,5 @@
+import { request as httpRequest } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ApiClient, startApi, type TestApi } from '../../support/api.ts'
@@ -72,6 +74,69 @@ test.each([
     400,
     { detail: expect.stringContaining('the body is not what its content-encoding says'), code: 'bad_request' },
   ])
+})
+
+describe('what follows behind the end of a compressed body', () => {
+  const LINES = `${EVENT}\n`
+  const CODINGS = [
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+  ] as const
+
+  /** Sends the body with a pause before its last piece, so that it comes by itself. */
+  function postInPieces(type: string, coding: string, pieces: readonly Buffer[]) {
+    const { promise, resolve, reject } = Promise.withResolvers<[number | undefined, string]>()
+    const headers = { authorization: `Bearer ${client.apiKey}`, 'content-type': type, 'content-encoding': coding }
+    const path = type === 'application/json' ? '/v1/events' : '/v1/events/batch'
+    const request = httpRequest(`${api.url}${path}`, { method: 'POST', headers }, (answer) => {
+      let text = ''
+      answer.setEncoding('utf8').on('data', (piece: string) => {
+        text += piece
+      })
+      answer.on('end', () => resolve([answer.statusCode, text]))
+    })
+    request.on('error', reject)
+    void (async () => {
+      for (const piece of pieces) {
+        request.write(piece)
+        await pause(30)
+      }
+      request.end()
+    })()
+    return promise
+  }
+
+  const cases = CODINGS.flatMap(([coding, compress]) =>
+    ['application/json', 'application/x-ndjson'].flatMap((type) => {
+      const [first, whole] = [compress(type === 'application/json' ? EVENT : LINES), compress(LINES)]
+      const broken = Buffer.from(whole)
+      broken[0] = 7
+      return [
+        ['text', Buffer.from(LINES)],
+        ['one letter', Buffer.from('x')],
+        ['zeros', Buffer.alloc(512)],
+        ['a broken beginning', broken],
+        ['three bytes of another', whole.subarray(0, 3)],
+        ['zeros and another', Buffer.concat([Buffer.alloc(1), whole])],
+        ['a cut one', whole.subarray(0, -4)],
+      ].map(([what, more]) => [what, type, coding, first, more as Buffer] as const)
+    }),
+  )
+  const refused = [400, expect.stringContaining('the body is not what its content-encoding says')]
+
+  test.each(cases)('%s is refused in %s as %s, in its piece or another', async (_what, type, coding, first, more) => {
+    expect(await postInPieces(type, coding, [Buffer.concat([first, more])])).toEqual(refused)
+    expect(await postInPieces(type, coding, [first, more])).toEqual(refused)
+    expect(await postInPieces(type, coding, [first, more, first])).toEqual(refused)
+  })
+
+  test.each(CODINGS)('several whole ones of %s are read, wherever they are cut', async (coding, compress) => {
+    const body = Buffer.concat([compress(LINES), compress(''), compress(LINES)])
+    for (const at of [1, compress(LINES).length, compress(LINES).length + 2, body.length - 1]) {
+      const answer = await postInPieces('application/x-ndjson', coding, [body.subarray(0, at), body.subarray(at)])
+      expect(answer).toEqual([202, expect.stringContaining('"accepted":2')])
+    }
+  })
 })
 
 test('a zstd frame that asks for a window above 8 MiB is refused', async () => {

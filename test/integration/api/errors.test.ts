@@ -62,6 +62,9 @@ describe('requests that no route takes', () => {
       405,
       { detail: 'PUT is not possible on /v1/customers; use GET or POST', code: 'method_not_allowed' },
     ])
+    expect(answer.headers.get('allow')).toBe('GET, HEAD, POST')
+    expect((await send('/v1/events', { method: 'DELETE' })).headers.get('allow')).toBe('GET, HEAD, POST')
+    expect((await send('/v1/nothing', { method: 'DELETE' })).headers.get('allow')).toBeNull()
   })
 
   test('another media type', async () => {

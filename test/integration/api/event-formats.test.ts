@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { zstdCompressSync } from 'node:zlib'
@@ -120,6 +121,22 @@ describe('a stream of lines', () => {
     expect(answer.body.rejections.map((rejected: { line: number }) => rejected.line)).toEqual(
       Array.from({ length: 100 }, (_, index) => index + 2),
     )
+  })
+
+  test('one of lines that are no events is read no further than a bound', async () => {
+    const body = `${line('a')}\n${'nonsense\n'.repeat(300_000)}`
+    const answer = await client.post('/events/batch', body, NDJSON)
+    expect([answer.status, answer.body]).toMatchObject([
+      422,
+      {
+        code: 'validation_error',
+        detail: [{ loc: ['body', expect.any(Number)], type: 'too_many_rejected' }],
+        accepted: 1,
+      },
+    ])
+    expect(answer.body.durable_lines).toBe(answer.body.rejected + 1)
+    expect(answer.body.rejected).toBeLessThan(101_000)
+    await counted(1)
   })
 
   test.each([
@@ -326,6 +343,33 @@ describe('CloudEvents', () => {
     )
     expect(headers.body.detail).toEqual([
       { loc: ['header', 'ce-subject'], msg: 'this field is required', type: 'missing' },
+    ])
+  })
+
+  test.each(['ce-specversion', 'ce-id', 'ce-source', 'ce-type'])(
+    'any of the four required attributes in a header says what is missing of the others: %s',
+    async (name) => {
+      const { body } = await client.post('/events', {}, { [name]: '1.0' })
+      const others = ['ce-specversion', 'ce-id', 'ce-source', 'ce-type', 'ce-subject'].filter((other) => other !== name)
+      expect(body.detail.map(({ loc }: { loc: string[] }) => loc[1]).sort()).toEqual(others.sort())
+    },
+  )
+
+  test('a header that is sent twice is refused by name', async () => {
+    const headers = {
+      authorization: `Bearer ${client.apiKey}`,
+      'content-type': 'application/json',
+      'ce-specversion': '1.0',
+      'ce-id': ['x', 'y'],
+    }
+    const request = httpRequest(`${api.url}/v1/events`, { method: 'POST', headers })
+    const [answer] = await once(request.end('{}'), 'response')
+    expect([answer.statusCode, JSON.parse(String(await once(answer, 'data')))]).toEqual([
+      422,
+      {
+        detail: [{ loc: ['header', 'ce-id'], msg: 'must stand once', type: 'header_repeated' }],
+        code: 'validation_error',
+      },
     ])
   })
 

@@ -104,7 +104,7 @@ describe('one event', () => {
     [{ ...EVENT, code: 5 }, ['body', 'code'], 'string_type'],
     [{ ...EVENT, timestamp: 'yesterday' }, ['body', 'timestamp'], 'timestamp'],
     [{ ...EVENT, properties: [] }, ['body', 'properties'], 'object_type'],
-    [{ ...EVENT, properties: { a: { b: 'x\u0000' } } }, ['body', 'properties'], 'properties_unstorable'],
+    [{ ...EVENT, properties: { a: { b: 'x\u0000' } } }, ['body', 'properties', 'a', 'b'], 'properties_unstorable'],
     [{ ...EVENT, amount: 1 }, ['body', 'amount'], 'extra_forbidden'],
     [[EVENT], ['body'], 'object_type'],
   ])('%j is refused, and nothing is queued', async (event, loc, type) => {

@@ -115,6 +115,43 @@ describe('more than anybody means', () => {
     for (const { status, body } of answers) expect([status, body.detail.length]).toEqual([422, 50])
   })
 
+  test('a batch without an acceptable event names its faults once, and the first fifty of all', async () => {
+    const { status, body } = await client.post('/events/batch', { events: Array.from({ length: 5_000 }, () => ({})) })
+    expect([status, body.detail.length, body.results.length, body.results[4_999].errors.length]).toEqual([
+      422, 50, 5_000, 3,
+    ])
+  })
+
+  test('names and ids are cut where they are as long as the request', async () => {
+    const name = 'x'.repeat(400_000)
+    const event = { transaction_id: name, [name]: 1, external_customer_id: 'c', code: 'x' }
+    const lines = { 'content-type': 'application/x-ndjson' }
+    const answers = [
+      await client.post('/events', event),
+      await client.post('/events/batch', { events: [event] }),
+      await client.post('/events/batch', { [name]: 1 }),
+      await client.post('/events/batch', JSON.stringify(event), lines),
+      await client.post('/plans', { [name]: 1 }),
+      await client.post('/plans', `{"${name}":${'['.repeat(100)}`),
+      await client.post('/plans', `{"${name}":NaN}`),
+    ]
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 422))
+    for (const { text } of answers) {
+      expect(text.length).toBeLessThan(4_000)
+      expect(text).toContain(name.slice(0, 255))
+    }
+  })
+
+  test('the rejected lines of a stream are named in 64 KiB, the first in any case', async () => {
+    const fields = (index: number) =>
+      Object.fromEntries(Array.from({ length: 25 }, (_, field) => [`${field}${'"'.repeat(300)}`, index]))
+    const body = Array.from({ length: 100 }, (_, index) => JSON.stringify(fields(index))).join('\n')
+    const answer = await client.post('/events/batch', body, { 'content-type': 'application/x-ndjson' })
+    expect([answer.status, answer.body.rejected, answer.body.rejections[0].errors.length]).toEqual([422, 100, 20])
+    expect(answer.body.rejections.length).toBeLessThan(10)
+    expect(JSON.stringify(answer.body.rejections).length).toBeLessThan(65_000)
+  })
+
   test.each(['/plans', '/customers'])(
     'no object of a request to %s has more than ten thousand fields',
     async (path) => {
@@ -164,6 +201,13 @@ describe('bodies that are made to take long', () => {
       'too_long',
     ],
     ['a million items', event(`{"list":[${'1.50,'.repeat(1_000_000)}1]}`), 'body', 'too_long'],
+    [
+      'lists in lists',
+      `[${Array.from({ length: 100_000 }, () => '['.repeat(60) + ']'.repeat(60)).join()}]`,
+      'body',
+      'too_long',
+    ],
+    ['objects in lists', `[${'[{},{}],'.repeat(170_000)}1]`, 'body', 'too_long'],
     ['16 MiB of brackets', '['.repeat(16 * MIB), path('body', 64), 'too_deep'],
     ['16 MiB of closed brackets', '['.repeat(8 * MIB) + ']'.repeat(8 * MIB), path('body', 64), 'too_deep'],
     [

@@ -183,9 +183,11 @@ const EVERYWHERE: Record<string, string> = {
   400: 'a body that broke off, or is not what its content-encoding says',
   401: 'every route wants a key',
   403: 'a key has scopes',
+  408: 'a body has a bound in time',
   413: 'a body has a bound',
   415: 'a body is JSON in UTF-8',
   500: 'a failure of our own has the shape of every error',
+  503: 'large bodies have a bound together',
 }
 
 test.each([
@@ -201,7 +203,7 @@ test.each([
     beyond: {
       ...EVERYWHERE,
       409: 'the reference belongs to another content',
-      503: 'it is committed before it is answered, which takes a database',
+      503: 'the same, and it is committed before it is answered, which takes a database',
     },
   },
 ])('POST $path answers what its page says, and beyond it what is listed', ({ path, published, beyond }) => {

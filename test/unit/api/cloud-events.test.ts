@@ -91,6 +91,10 @@ describe('faults name the attribute', () => {
     ['time', 'yesterday', 'timestamp'],
     ['time', 1_769_860_800, 'timestamp'],
     ['time', '1769860800', 'timestamp'],
+    ['time', 5, 'timestamp'],
+    ['time', -1.5, 'timestamp'],
+    ['time', '5', 'timestamp'],
+    ['region', 'a\u0000b', 'properties_unstorable'],
     ['datacontenttype', 'text/plain', 'media_type'],
     ['data', 'text', 'object_type'],
     ['data', [1], 'object_type'],
@@ -101,6 +105,11 @@ describe('faults name the attribute', () => {
     ['region', { name: 'eu' }, 'string_type'],
   ])('%s of %j', (attribute, value, type, named = attribute) => {
     expect(faultsOf({ ...EVENT, [attribute]: value })).toEqual([[named, type]])
+  })
+
+  test('and the path within the data, which wins over an attribute of that name', () => {
+    const data = { region: ['eu', '\u0000'] }
+    expect(faultsOf({ ...EVENT, data, region: 'eu' })).toEqual([['data', 'region', 1, 'properties_unstorable']])
   })
 
   test('all of them, up to a number', () => {
@@ -150,5 +159,31 @@ describe('an event in headers', () => {
       [['header', 'ce-id'], 'missing'],
       [['body'], 'object_type'],
     ])
+  })
+
+  test.each([
+    ['"acme"', 'acme'],
+    ['"a \\"b\\" \\\\ c"', 'a "b" \\ c'],
+    ['"%22"', '"'],
+    ['Euro%20%E2%82%AC', 'Euro €'],
+    ['%2541', '%41'],
+    ['a"b', 'a"b'],
+  ])('%s in a header is %j', (sent, externalCustomerId) => {
+    const headers = { ...HEADERS, 'ce-subject': [sent] }
+    expect(parseBinaryCloudEvent({ headers, body: {} }, RECEIVED)).toMatchObject({ event: { externalCustomerId } })
+  })
+
+  test.each([
+    ['ce-subject', 'ac%zz', 'header_encoding'],
+    ['ce-subject', 'acme%', 'header_encoding'],
+    ['ce-subject', '%C3%28', 'header_encoding'],
+    ['ce-subject', '\u00c3\u00a9', 'header_encoding'],
+    ['ce-subject', '"acme', 'header_encoding'],
+    ['ce-subject', '"acme" inc', 'header_encoding'],
+    ['ce-region', '%', 'header_encoding'],
+    ['ce-id', ['x', 'y'], 'header_repeated'],
+  ])('the header %s with %j is refused by name', (name, sent, type) => {
+    const parsed = parseBinaryCloudEvent({ headers: { ...HEADERS, [name]: sent }, body: {} }, RECEIVED)
+    expect(parsed).toEqual({ issues: [{ loc: ['header', name], msg: expect.any(String), type }] })
   })
 })

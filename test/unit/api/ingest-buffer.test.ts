@@ -151,7 +151,10 @@ function refusalOf(request: Promise<void>): Promise<unknown> {
   )
 }
 
-const UNAVAILABLE = { code: 'queue_unavailable' }
+const UNAVAILABLE = {
+  code: 'queue_unavailable',
+  message: 'the queue did not confirm; nothing is promised, send it again',
+}
 
 test('a job that the queue refuses is refused to every request in it, and the next one is tried', async () => {
   const { buffer, jobs } = openQueue()

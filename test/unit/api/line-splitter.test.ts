@@ -18,6 +18,9 @@ test.each([
   ],
   [['\n\n'], ['', '']],
   [['a\n\nb'], ['a', '', 'b']],
+  [['\ufeffa\n\ufeffb'], ['a', '\ufeffb']],
+  [['\ufeff'], ['']],
+  [['\ufeff\na'], ['', 'a']],
 ])('%j has the lines %j', (pieces, lines) => {
   expect(split(pieces)).toEqual(lines)
 })
@@ -34,6 +37,15 @@ describe('a line that is longer than the bound', () => {
   ])('%j is one line, and the next is read', (pieces, lines) => {
     expect(split(pieces)).toEqual(lines)
   })
+})
+
+test('a byte order mark is none of the first line, wherever it is cut', () => {
+  const bytes = Buffer.from('\ufeffa\nb')
+  for (let cut = 0; cut <= bytes.length; cut += 1) {
+    const splitter = new LineSplitter(10)
+    const lines = [...splitter.push(bytes.subarray(0, cut)), ...splitter.push(bytes.subarray(cut)), ...splitter.end()]
+    expect(lines.map(String)).toEqual(['a', 'b'])
+  }
 })
 
 test('where a stream is cut into pieces makes no difference', () => {

@@ -94,6 +94,24 @@ test.each([
   expect(readText(text)).toBeUndefined()
 })
 
+// Of a field that stands twice the last one counts, as the parser has it.
+test.each([
+  [withField('"code":"y"'), '{"transaction_id":"t","external_customer_id":"c","code":"y"}'],
+  ['{"transaction_id":"s","transaction_id":"t","external_customer_id":"c","code":"x"}', withField('"source":""')],
+  [withField('"properties":{"v":1},"properties":{"v":2}'), withProperty('2')],
+  [withField('"properties":{"v":1,"v":2}'), withProperty('2')],
+  [withField('"properties":{"v":1.50,"w":1,"v":2}'), withField('"properties":{"v":2,"w":1}')],
+  [withField('"properties":{"v":2,"w":1,"v":1.50}'), withField('"properties":{"v":1.50,"w":1}')],
+  [withProperty('[{"a":1,"a":2}]'), withProperty('[{"a":2}]')],
+])('%s is the event %s', (text, event) => {
+  expect(readText(text)).toBeUndefined()
+  expect(
+    readPlainBatch(Buffer.from(`{"events":[${text}]}`), { most: 1, receivedAtMicros: RECEIVED_AT }),
+  ).toBeUndefined()
+  expect(parsedRecord(text)?.toString('hex')).toBe(parsedRecord(event)?.toString('hex'))
+  expect(parsedRecord(text)).toBeDefined()
+})
+
 const fieldsInOrder = (count: number) => Array.from({ length: count }, (_, index) => `"k${1000 + index}":1`)
 
 test('many fields are read as they stand when they are in order, and left to the parser when they are not', () => {

@@ -46,17 +46,18 @@ test('every fault of an event is named with its path', () => {
 describe('what Postgres cannot hold is refused before it is acknowledged:', () => {
   const nested = (depth: number) => '{"a":'.repeat(depth) + '1' + '}'.repeat(depth)
   test.each([
-    ['NUL in a value', '{"a":"x\\u0000"}'],
-    ['NUL in a key', '{"x\\u0000":1}'],
-    ['NUL deep inside', '{"a":[{"b":["\\u0000"]}]}'],
-    ['half of a surrogate pair', '{"a":"\\ud800"}'],
-    ['half of a surrogate pair in a key', '{"\\udc00":1}'],
-    ['a number with a huge exponent', '{"a":1e9999}'],
-    ['a number of a thousand digits', `{"a":${'9'.repeat(1000)}}`],
-    ['bottomless nesting', nested(100)],
-  ])('%s', (_name, properties) => {
+    ['NUL in a value', '{"a":"x\\u0000"}', ['a']],
+    ['NUL in a key', '{"x\\u0000":1}', []],
+    ['NUL in a key deep inside', '{"a":[1,{"x\\u0000":1}]}', ['a', 1]],
+    ['NUL deep inside', '{"a":[{"b":["","\\u0000"]}]}', ['a', 0, 'b', 1]],
+    ['half of a surrogate pair', '{"a":"\\ud800"}', ['a']],
+    ['half of a surrogate pair in a key', '{"\\udc00":1}', []],
+    ['a number with a huge exponent', '{"a":1e9999}', ['a']],
+    ['a number of a thousand digits', `{"a":${'9'.repeat(1000)}}`, ['a']],
+    ['bottomless nesting', nested(100), Array.from({ length: 32 }, () => 'a')],
+  ])('%s, at its place', (_name, properties, path) => {
     const result = parse(`{"transaction_id":"t","external_customer_id":"c","code":"k","properties":${properties}}`)
-    expect(result).toMatchObject({ issues: [{ loc: [...LOC, 'properties'], type: 'properties_unstorable' }] })
+    expect(result).toMatchObject({ issues: [{ loc: [...LOC, 'properties', ...path], type: 'properties_unstorable' }] })
   })
 
   test('NUL in a name', () => {
