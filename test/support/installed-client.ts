@@ -22,7 +22,8 @@ export function installClient(): InstalledClient {
   cpSync(join(ROOT, 'client'), packed, { recursive: true, filter: (path) => path !== join(ROOT, 'client/dist') })
   cpSync(join(ROOT, 'tsconfig.json'), join(folder, 'tsconfig.json'))
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  run('npm', ['pack', '--silent'], packed)
+  // Run by an npm that ignores scripts, it would be told to ignore the one that builds.
+  run('npm', ['pack', '--silent', '--ignore-scripts=false'], packed)
   const archive = readdirSync(packed).find((name) => name.endsWith('.tgz')) ?? ''
   writeFileSync(join(installed, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
   run('npm', ['install', '--offline', '--no-audit', '--no-fund', '--ignore-scripts', join(packed, archive)], installed)

@@ -73,12 +73,13 @@ describe('one event', () => {
     ])
   })
 
-  test('numbers reach the queue digit by digit', async () => {
-    const properties = '{"big":12345678901234567890,"exponent":1e3,"long":0.10000000000000000000000001,"zeros":1.10}'
-    const body = `{"transaction_id":"n","external_customer_id":"acme","code":"llm","properties":${properties}}`
+  test('numbers reach the queue digit by digit, and exponents are written out as the database does', async () => {
+    const properties = (exponent: string) =>
+      `{"big":12345678901234567890,"exponent":${exponent},"long":0.10000000000000000000000001,"zeros":1.10}`
+    const body = `{"transaction_id":"n","external_customer_id":"acme","code":"llm","properties":${properties('1e3')}}`
     expect((await client.post('/events', body)).status).toBe(202)
     const [batch] = await queued()
-    expect(JSON.stringify(batch?.events[0]?.properties)).toBe(properties)
+    expect(JSON.stringify(batch?.events[0]?.properties)).toBe(properties('1000'))
   })
 
   test('without a time it happened when it was received; on a test clock, at the frozen time', async () => {
