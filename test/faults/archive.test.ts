@@ -8,10 +8,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PROJECT_FOLDER } from '../../cli/start/running-process.ts'
 import { writeArchive } from '../../cli/tabkeeper/archive/write-archive.ts'
 import type { ExportedEvent } from '../../db/archives/export-month.ts'
+import { createConnection } from '../../db/connection.ts'
 import { aggregateEvents } from '../../workers/aggregate-usage/aggregate-events.ts'
 import { holdWritesTo } from '../support/faults-locks.ts'
 import { until } from '../support/faults-until.ts'
 import { createMeteringFixture, insertMetric, type MeteringFixture } from '../support/metering.ts'
+import { priceTouched } from '../support/pricing.ts'
 import { expectVerified, runTabkeeper } from '../support/tabkeeper.ts'
 import { usageEvent } from '../support/usage-event.ts'
 
@@ -31,6 +33,7 @@ beforeEach(async () => {
   const received = Array.from({ length: EVENTS }, () => ({ event: usageEvent(), receivedAt: '2026-03-03T12:00:00Z' }))
   await aggregateEvents(fixture.pool, fixture.organizationId, received)
   await fixture.pool.query('delete from unprocessed_events')
+  await priceTouched({ connection: createConnection(fixture.pool) })
 })
 afterEach(async () => {
   child?.kill('SIGKILL')
