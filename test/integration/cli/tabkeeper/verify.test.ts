@@ -444,7 +444,9 @@ describe('money that is not what it is made of is named', () => {
   afterAll(() => owner.end())
 
   const ONE_POSTING = `(select id from ledger_postings where reference_kind = 'transaction' limit 1)`
-  const ONE_INVOICE = `(select id from invoices where status = 'finalized' and total_minor > 0 order by id limit 1)`
+  // With a fee in its first line and usage in the second.
+  const ONE_INVOICE = `(select id from invoices where status = 'finalized'
+    and customer_id = (select customer_id from customers where external_id = 'acme'))`
 
   test.each([
     ['a balance', ['ledger_balances'], 'ledger_balances', 'balance_minor', 'true'],
