@@ -4,7 +4,8 @@ import { isUnreachable } from '../shared/unreachable.ts'
 /**
  * Runs the work on all ids at once; when that fails, on halves of them, down to the one at fault, so that it holds up
  * no other; that one may be set aside. Answers with the sum of what the work reports; throws the first failure after all
- * others are done, and at once when the database is away, which no half would change.
+ * others are done, and at once when the database is away or another transaction was in the way, which no half is to blame
+ * for: the job runs again.
  */
 export async function eachOrBisect<Id>(
   ids: readonly Id[],
@@ -15,7 +16,7 @@ export async function eachOrBisect<Id>(
   try {
     return await work(ids)
   } catch (error) {
-    if (isUnreachable(error)) throw error
+    if (isUnreachable(error) || wasInTheWay(error)) throw error
     const [only, ...others] = ids
     if (only !== undefined && others.length === 0) {
       await setAside(only)
@@ -31,4 +32,11 @@ export async function eachOrBisect<Id>(
     if (failure !== undefined) throw failure.reason
     return halves.reduce((sum, half) => sum + (half.status === 'fulfilled' ? half.value : 0), 0)
   }
+}
+
+// A deadlock, a conflict of serializable transactions, or a lock that was not to be had.
+const IN_THE_WAY: ReadonlySet<unknown> = new Set(['40P01', '40001', '55P03'])
+
+function wasInTheWay(error: unknown): boolean {
+  return IN_THE_WAY.has((error as { code?: unknown }).code)
 }

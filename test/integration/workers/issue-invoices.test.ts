@@ -285,6 +285,23 @@ test('two workers that bill the same subscriptions at once issue one invoice for
   expect(rows).toEqual([{ invoices: 48, numbers: 48, last: 'INV-000048' }])
 })
 
+test('what another transaction was in the way of is neither halved nor set aside', async () => {
+  fixture = await createBillingFixture('2026-01-01T00:00:00Z')
+  const tried: (readonly string[])[] = []
+  const setAside: string[] = []
+  const work = eachOrBisect(
+    ['a', 'b'],
+    pino({ level: 'silent' }),
+    async (ids) => {
+      tried.push(ids)
+      throw Object.assign(new Error('deadlock detected'), { code: '40P01' })
+    },
+    async (id) => void setAside.push(id),
+  )
+  await expect(work).rejects.toThrow('deadlock detected')
+  expect([tried, setAside]).toEqual([[['a', 'b']], []])
+})
+
 test('a subscription that cannot be billed holds up no other', async () => {
   fixture = await createBillingFixture('2026-01-01T00:00:00Z')
   await fixture.plan({ code: 'pro', amountMinor: 500n })
