@@ -4,7 +4,10 @@ export type Line = Buffer | 'too_long'
 const NEWLINE = 10
 const BYTE_ORDER_MARK = Buffer.from('\ufeff')
 
-/** Cuts the pieces of a stream into lines, without the byte order mark that it may begin with. Of a line that has not ended it holds at most the bound. */
+/**
+ * Cuts the pieces of a stream into lines, without the byte order mark that it may begin with. Of a line that has not ended
+ * it holds at most the bound.
+ */
 export class LineSplitter {
   readonly #maxBytes: number
   #held: Buffer[] = []

@@ -103,8 +103,10 @@ export async function refuseArchivedEvent(
 }
 
 function usageArchived(month: UsageMonth): AppError {
-  return new AppError(
-    'usage_archived',
-    `this needs the single events of ${month}, which are archived; an operator can restore that month`,
-  )
+  return new AppError('usage_archived', needsArchived(month))
+}
+
+/** Why something is refused that reads single events of a month, and what helps. */
+export function needsArchived(month: UsageMonth): string {
+  return `this needs the single events of ${month}, which are archived; an operator can restore that month`
 }

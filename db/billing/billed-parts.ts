@@ -7,7 +7,8 @@ import { list } from '../list.ts'
 
 /**
  * What was billed of the usage of periods, by the invoice of the period: its own lines, and late lines of final invoices and
- * of credit notes since, which stand on the document that they name. Drafts do not count: one that carries late lines gets them anew when it is finalized.
+ * of credit notes since, which stand on the document that they name. Drafts do not count: one that carries late lines gets
+ * them anew when it is finalized.
  */
 export async function listBilledParts(
   transaction: OrganizationTransaction,

@@ -32,9 +32,9 @@ export async function listRevisions(
   { customerId, ...event }: Pick<UsageEvent, 'source' | 'transactionId'> & { readonly customerId: number },
 ): Promise<EventRevision[]> {
   const { rows } = await client.query<RevisionRow | MissingRow>(
-    `select known.revision, known.event_key as known_key, key.content_hash, event.event_key, event."timestamp", event.received_at, event.arrival, event.code,
-       event.source, event.transaction_id, event.external_subscription_id, event.amount_minor::text as amount_minor,
-       event.properties::text as properties, correction.id as correction_id, correction.kind, correction.reason,
+    `select known.revision, known.event_key as known_key, key.content_hash, event.event_key, event."timestamp",
+       event.received_at, event.arrival, event.code, event.source, event.transaction_id, event.external_subscription_id,
+       event.amount_minor::text as amount_minor, event.properties::text as properties, correction.id as correction_id, correction.kind, correction.reason,
        correction.api_key_id, correction.created_at
      from (
        select 1 as revision, $3::uuid as event_key

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { AppError } from '../../shared/errors.ts'
+import { needsArchived } from '../archives/archived-usage.ts'
 
 /** The month, in UTC, of the event of an entry. For queries that have entries as `e`. */
 export const MONTH_OF_ENTRY: RawBuilder<string> = sql`to_char(e."timestamp" at time zone 'UTC', 'YYYY-MM')`
@@ -18,8 +19,5 @@ export function isArchivedEntry(organizationId: number): RawBuilder<boolean> {
 
 /** Why an entry whose event is archived is not tried again. */
 export function entryArchived(month: string): AppError {
-  return new AppError(
-    'usage_archived',
-    `this needs the single events of ${month}, which are archived; an operator can restore that month, then try again`,
-  )
+  return new AppError('usage_archived', `${needsArchived(month)}, then try again`)
 }

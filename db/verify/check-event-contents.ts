@@ -1,9 +1,8 @@
-import { parseExactJson } from '../../shared/json/exact-json.ts'
 import { readCursor } from '../cursor.ts'
 import type { Statements } from '../statements.ts'
-import { readStoredEvent } from '../usage/read-stored-event.ts'
 import { nameCustomer } from './about-series.ts'
 import type { DifferenceLog } from './difference.ts'
+import { EVENT_COLUMNS, type EventColumns, eventOfColumns } from './event-columns.ts'
 import { type ClaimedContent, contentDifferences } from './event-content.ts'
 import type { UsageSelection } from './usage-selection.ts'
 
@@ -41,34 +40,18 @@ interface ClaimedEvent extends ClaimedContent {
   readonly customerId: number
 }
 
-interface ClaimedRow {
-  readonly customerId: number
-  readonly eventKey: string
-  readonly micros: string
-  readonly code: string
-  readonly source: string
-  readonly transactionId: string
-  readonly externalSubscriptionId: string | null
-  readonly amountMinor: string | null
-  readonly properties: string
+interface ClaimedRow extends EventColumns {
   readonly contentHash: string
   readonly revision: number | null
 }
 
-function claimedEvent({ customerId, eventKey, contentHash, revision, micros, properties, ...about }: ClaimedRow) {
-  const event = readStoredEvent({
-    ...about,
-    timestampMicros: Number(micros),
-    properties: parseExactJson(properties) as Record<string, unknown>,
-  })
-  return { customerId, eventKey, contentHash, revision, event }
+function claimedEvent(row: ClaimedRow): ClaimedEvent {
+  const { customerId, eventKey, contentHash, revision } = row
+  return { customerId, eventKey, contentHash, revision, event: eventOfColumns(row) }
 }
 
 const CLAIMED = `
-  select event.customer_id as "customerId", event.event_key as "eventKey",
-    (extract(epoch from event."timestamp") * 1000000)::bigint::text as micros, event.code, event.source,
-    event.transaction_id as "transactionId", event.external_subscription_id as "externalSubscriptionId",
-    event.amount_minor::text as "amountMinor", event.properties::text as properties, key.content_hash::text as "contentHash",
+  select ${EVENT_COLUMNS}, key.content_hash::text as "contentHash",
     amendment.revision + 1 as revision
   from usage_events event
   join event_keys key on key.customer_id = event.customer_id and key.event_key = event.event_key

@@ -1,10 +1,9 @@
-import { parseExactJson } from '../../shared/json/exact-json.ts'
 import { DAY_MICROS } from '../../shared/metering/buckets.ts'
 import { isoOfMicros } from '../../shared/metering/timestamp.ts'
 import { readCursor } from '../cursor.ts'
 import type { Statements } from '../statements.ts'
-import { readStoredEvent } from '../usage/read-stored-event.ts'
 import type { StoredUsageEvent } from '../usage/usage-events.ts'
+import { EVENT_COLUMNS, type EventColumns, eventOfColumns } from './event-columns.ts'
 
 /** A raw event, and the metrics that are known not to count it. */
 export interface LiveEvent extends StoredUsageEvent {
@@ -27,18 +26,9 @@ export async function* readLiveEvents(client: Statements, range: LiveEventRange)
   }
 }
 
-interface LiveEventRow {
-  readonly customerId: number
-  readonly eventKey: string
+interface LiveEventRow extends EventColumns {
   readonly receivedAt: string
-  readonly micros: string
   readonly arrival: string
-  readonly code: string
-  readonly source: string
-  readonly transactionId: string
-  readonly externalSubscriptionId: string | null
-  readonly amountMinor: string | null
-  readonly properties: string
   readonly uncountedFor: readonly string[] | null
 }
 
@@ -46,11 +36,7 @@ interface LiveEventRow {
 function liveEventsQuery({ organizationId, customerId, eventCodes, day }: LiveEventRange) {
   const bounds = day === undefined ? [null, null] : [day, day + 1].map((number) => isoOfMicros(number * DAY_MICROS))
   return {
-    text: `select event.customer_id as "customerId", event.event_key as "eventKey", event.received_at::text as "receivedAt",
-        (extract(epoch from event."timestamp") * 1000000)::bigint::text as micros, event.arrival::text as arrival, event.code,
-        event.source, event.transaction_id as "transactionId",
-        event.external_subscription_id as "externalSubscriptionId", event.amount_minor::text as "amountMinor",
-        event.properties::text as properties,
+    text: `select ${EVENT_COLUMNS}, event.received_at::text as "receivedAt", event.arrival::text as arrival,
         (select array_agg(entry.billable_metric_id::text) from unprocessed_events entry
          where entry.customer_id = event.customer_id and entry.event_key = event.event_key
            and entry.billable_metric_id is not null) as "uncountedFor"
@@ -64,18 +50,13 @@ function liveEventsQuery({ organizationId, customerId, eventCodes, day }: LiveEv
 }
 
 function liveEventOf(row: LiveEventRow): LiveEvent {
-  const { customerId, eventKey, receivedAt, micros, arrival, amountMinor, properties, uncountedFor, ...about } = row
+  const { customerId, eventKey, receivedAt, arrival, uncountedFor } = row
   return {
     customerId,
     eventKey,
     receivedAt,
     arrival: BigInt(arrival),
-    event: readStoredEvent({
-      ...about,
-      timestampMicros: Number(micros),
-      amountMinor,
-      properties: parseExactJson(properties) as Record<string, unknown>,
-    }),
+    event: eventOfColumns(row),
     uncountedFor: uncountedFor ?? [],
   }
 }

@@ -55,7 +55,10 @@ export interface Corrected {
   readonly invoiceId: string
   /** Which of its lines. */
   readonly kind: CorrectedKind
-  /** What was billed of that before, less what was given back, by the document; in minor units, below zero on one that only credits. */
+  /**
+   * What was billed of that before, less what was given back, by the document; in minor units, below zero on one that only
+   * credits.
+   */
   readonly billedMinor: ReadonlyMap<string, bigint>
 }
 

@@ -61,6 +61,14 @@ async function creditNotes(): Promise<string[]> {
   return rows.map(({ note }) => note)
 }
 
+const issueNotesOf = (invoice: Invoice | undefined) =>
+  fixture.within((transaction) => issueNotes(transaction, fixture.organizationId, [invoice?.id ?? '']))
+
+/** What each of three answers, the least first. */
+async function thriceAtOnce(issue: () => Promise<number>): Promise<number[]> {
+  return (await Promise.all([issue(), issue(), issue()])).toSorted((one, other) => one - other)
+}
+
 describe('usage that arrives after its invoice is final', () => {
   test('is billed on the next invoice, as a line of its own, at the price of its own period', async () => {
     await open([GRADUATED])
@@ -308,14 +316,13 @@ describe('a worker that dies or runs twice', () => {
     await priceTouched(fixture)
     await fixture.pool.query(`update test_clocks set frozen_time = '2026-02-02T00:00:00Z'`)
     const [january] = await fixture.invoices('acme')
-    const issue = () =>
-      fixture.within((transaction) => issueNotes(transaction, fixture.organizationId, [january?.id ?? '']))
+    const issue = () => issueNotesOf(january)
     const killed = fixture.within(async (transaction) => {
       await issueNotes(transaction, fixture.organizationId, [january?.id ?? ''])
       throw new Error('killed')
     })
     await expect(killed).rejects.toThrow('killed')
-    expect((await Promise.all([issue(), issue(), issue()])).toSorted((one, other) => one - other)).toEqual([0, 0, 1])
+    expect(await thriceAtOnce(issue)).toEqual([0, 0, 1])
     expect(await issue()).toBe(0)
     expect(await summaries()).toMatchObject([{ total: 0 }, { kind: 'debit_note', total: 200 }])
   })
@@ -333,9 +340,8 @@ test('credits of several documents are issued once each, however many do so at o
   await priceTouched(fixture)
   await fixture.pool.query(`update test_clocks set frozen_time = '2026-02-03T00:00:00Z'`)
   const [january] = await fixture.invoices('acme')
-  const issue = () =>
-    fixture.within((transaction) => issueNotes(transaction, fixture.organizationId, [january?.id ?? '']))
-  expect((await Promise.all([issue(), issue(), issue()])).toSorted((one, other) => one - other)).toEqual([0, 0, 2])
+  const issue = () => issueNotesOf(january)
+  expect(await thriceAtOnce(issue)).toEqual([0, 0, 2])
   expect(await creditNotes()).toEqual(['CN-000001 of INV-000002: 500', 'CN-000002 of INV-000001: 7850'])
 })
 

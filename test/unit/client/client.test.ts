@@ -1,46 +1,31 @@
 import { getEventListeners } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { postEvents } from '../../../client/src/delivery/service-requests.ts'
 import { WaitingFlushes } from '../../../client/src/delivery/waiting-flushes.ts'
-import { type ClientOptions, openClient, type TabkeeperClient } from '../../../client/src/tabkeeper-client.ts'
-import { type ScriptedService, startScriptedService } from '../../support/scripted-service.ts'
+import { type ScriptedClients, startScriptedClients } from '../../support/scripted-clients.ts'
+import type { ScriptedService } from '../../support/scripted-service.ts'
 
+let clients: ScriptedClients
 let service: ScriptedService
 let folder: string
-let opened: TabkeeperClient[]
+let open: ScriptedClients['open']
 let errors: string[]
 
 beforeEach(async () => {
-  service = await startScriptedService()
-  folder = mkdtempSync(join(tmpdir(), 'tabkeeper-client-'))
-  opened = []
   errors = []
+  clients = await startScriptedClients({
+    onError: ({ code, message }) => errors.push(`${code} ${message}`),
+  })
+  ;({ service, folder, open } = clients)
 })
 afterEach(async () => {
   vi.restoreAllMocks()
-  await Promise.all(opened.map((client) => client.close({ timeoutMs: 0 })))
-  await service.stop()
-  rmSync(folder, { recursive: true, force: true })
+  await clients.stop()
 })
-
-async function open(options: Partial<ClientOptions> = {}): Promise<TabkeeperClient> {
-  const client = await openClient({
-    url: service.url,
-    apiKey: 'tk',
-    spoolDirectory: folder,
-    flushIntervalMs: 0,
-    maxBackoffMs: 20,
-    onError: ({ code, message }) => errors.push(`${code} ${message}`),
-    ...options,
-  })
-  opened.push(client)
-  return client
-}
 
 const EVENT = { externalCustomerId: 'acme', code: 'llm' }
 

@@ -1,45 +1,31 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type ClientOptions, openClient, type TabkeeperClient } from '../../../client/src/tabkeeper-client.ts'
+import type { TabkeeperClient } from '../../../client/src/tabkeeper-client.ts'
 import { fillDisk } from '../../support/failing-disk.ts'
-import { type ScriptedService, startScriptedService } from '../../support/scripted-service.ts'
+import { type ScriptedClients, startScriptedClients } from '../../support/scripted-clients.ts'
+import type { ScriptedService } from '../../support/scripted-service.ts'
 
+let clients: ScriptedClients
 let service: ScriptedService
 let folder: string
-let opened: TabkeeperClient[]
+let open: ScriptedClients['open']
 /** Without those of the service being away, the last of which may be heard of after it is back. */
 let errors: string[]
 
 beforeEach(async () => {
-  service = await startScriptedService()
-  folder = mkdtempSync(join(tmpdir(), 'tabkeeper-full-'))
-  opened = []
   errors = []
+  clients = await startScriptedClients({
+    batchEvents: 5,
+    maxSpoolBytes: 65_536,
+    onError: ({ code }) => void (code === 'unexpected_answer' || errors.push(code)),
+  })
+  ;({ service, folder, open } = clients)
 })
 afterEach(async () => {
   vi.restoreAllMocks()
-  await Promise.all(opened.map((client) => client.close({ timeoutMs: 0 })))
-  await service.stop()
-  rmSync(folder, { recursive: true, force: true })
+  await clients.stop()
 })
-
-async function open(options: Partial<ClientOptions> = {}): Promise<TabkeeperClient> {
-  const client = await openClient({
-    url: service.url,
-    apiKey: 'tk',
-    spoolDirectory: folder,
-    batchEvents: 5,
-    flushIntervalMs: 0,
-    maxBackoffMs: 20,
-    maxSpoolBytes: 65_536,
-    onError: ({ code }) => void (code === 'unexpected_answer' || errors.push(code)),
-    ...options,
-  })
-  opened.push(client)
-  return client
-}
 
 const EVENT = { externalCustomerId: 'acme', code: 'llm', properties: { filler: 'x'.repeat(3_000) } }
 
